@@ -1,0 +1,1 @@
+"""The thin REST API and the store broker."""

@@ -1,0 +1,1 @@
+"""Match-like clips with their ground truth."""

@@ -1,0 +1,1 @@
+"""The rules of the flow: pure, shared by every program."""

@@ -1,0 +1,1 @@
+"""What runs in the pod: fetch, preview, analyze, report."""
