@@ -1,0 +1,53 @@
+"""Boxes and their overlap, in plain Python floats.
+
+The order of operations is part of the contract: the policy in CEL computes the same doubles in the same
+order, so that both sides of a boundary agree to the last bit.
+"""
+
+from typing import NamedTuple
+
+
+class Box(NamedTuple):
+    """An axis-aligned box, top left corner and size, in 0..1 of the picture's width and height."""
+
+    x: float
+    y: float
+    w: float
+    h: float
+
+    @property
+    def area(self) -> float:
+        return self.w * self.h
+
+
+def intersection(a: Box, b: Box) -> float:
+    """The area that two boxes share; 0.0 when they only touch.
+
+    >>> intersection(Box(0, 0, 2, 2), Box(1, 1, 2, 2))
+    1
+    >>> intersection(Box(0, 0, 1, 1), Box(1, 0, 1, 1))
+    0.0
+    """
+    width = min(a.x + a.w, b.x + b.w) - max(a.x, b.x)
+    height = min(a.y + a.h, b.y + b.h) - max(a.y, b.y)
+    return width * height if width > 0 and height > 0 else 0.0
+
+
+def iou(a: Box, b: Box) -> float:
+    """Intersection over union (Jaccard index), 0..1; 0.0 for boxes without area.
+
+    >>> iou(Box(0, 0, 1, 1), Box(0, 0, 1, 1))
+    1.0
+    >>> round(iou(Box(0, 0, 2, 1), Box(1, 0, 2, 1)), 4)
+    0.3333
+    """
+    shared = intersection(a, b)
+    if shared <= 0:
+        return 0.0
+    return shared / (a.area + b.area - shared)
+
+
+def overlaps_enough(a: Box, b: Box, threshold: float) -> bool:
+    """Whether IoU >= threshold, compared by multiplication as CEL does, never by division."""
+    shared = intersection(a, b)
+    return shared > 0 and shared >= threshold * (a.area + b.area - shared)

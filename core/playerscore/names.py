@@ -1,0 +1,135 @@
+"""Every word that two places must spell alike: group, labels, steps, condition types, reasons, keys.
+
+A name is written here once. Reasons carry their message, so that a person reads the same words in a
+denial of the webhook, an answer of the API and a condition of the operator.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+GROUP: Final = "playerscore.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+JOB_KIND: Final = "ScoringJob"
+JOB_PLURAL: Final = "scoringjobs"
+RUNTIME_KIND: Final = "ScoringRuntime"
+RUNTIME_PLURAL: Final = "scoringruntimes"
+
+DEFAULT_RUNTIME_ANNOTATION: Final = f"{GROUP}/is-default-runtime"
+JOB_LABEL: Final = f"{GROUP}/job"
+UID_LABEL: Final = f"{GROUP}/uid"
+ATTEMPT_LABEL: Final = f"{GROUP}/attempt"
+ROLE_LABEL: Final = f"{GROUP}/role"
+SPEC_HASH_ANNOTATION: Final = f"{GROUP}/spec-hash"
+GENERATION_ANNOTATION: Final = f"{GROUP}/generation"
+QUEUE_LABEL: Final = "kueue.x-k8s.io/queue-name"
+
+MANAGED_BY: Final = f"{GROUP}/operator"
+WORKER_ACCOUNT: Final = "playerscore-worker"
+API_AUDIENCE: Final = "playerscore-api"
+
+NAME_MAX: Final = 63
+IOU_THRESHOLD: Final = 0.2
+
+
+class Step(StrEnum):
+    """Where a job stands in the flow; `status.progress.step`."""
+
+    EXTRACTING_PREVIEW = "EXTRACTING_PREVIEW"
+    WAITING_FOR_PLAYER = "WAITING_FOR_PLAYER"
+    WAITING_FOR_TARGET_CONFIRMATION = "WAITING_FOR_TARGET_CONFIRMATION"
+    READY_TO_ENQUEUE = "READY_TO_ENQUEUE"
+    QUEUED = "QUEUED"
+    ANALYZING = "ANALYZING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+
+
+FINISHED: Final = frozenset({Step.COMPLETED, Step.FAILED})
+
+
+class ConditionType(StrEnum):
+    """The types of `status.conditions`; the last two are kstatus' own."""
+
+    PREVIEW_READY = "PreviewReady"
+    TARGET_COHERENT = "TargetCoherent"
+    ADMITTED = "Admitted"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    RECONCILING = "Reconciling"
+    STALLED = "Stalled"
+
+
+class Reason(StrEnum):
+    """Stable codes of verdicts and conditions. SCREAMING ones refuse; CamelCase ones inform."""
+
+    # coherence
+    COHERENT = "Coherent"
+    FORCED = "Forced"
+    NOT_APPLICABLE = "NotApplicable"
+    NOT_SELECTED = "NotSelected"
+    PREVIEW_PENDING = "PreviewPending"
+    TARGET_MISMATCH = "TARGET_MISMATCH"
+    FRAME_NOT_FOUND = "FRAME_NOT_FOUND"
+    TRACK_NOT_FOUND = "TRACK_NOT_FOUND"
+    # readiness and edits
+    READY = "Ready"
+    NOT_READY = "NOT_READY"
+    PREVIEW_NOT_READY = "PREVIEW_NOT_READY"
+    JOB_RUNNING = "JOB_RUNNING"
+    JOB_FINISHED = "JOB_FINISHED"
+    VIDEO_IMMUTABLE = "VIDEO_IMMUTABLE"
+    # the life of a job
+    PREVIEW_READY = "PreviewStored"
+    PREVIEW_RUNNING = "PreviewRunning"
+    PREVIEW_DISABLED = "PreviewDisabled"
+    SUSPENDED = "Suspended"
+    QUEUED = "Queued"
+    LAUNCHED = "Launched"
+    POD_PENDING = "PodPending"
+    POD_RUNNING = "PodRunning"
+    STOPPING = "StoppingOldAttempt"
+    COMPLETED = "Completed"
+    SETTLED = "Settled"
+    WORKING = "Working"
+    RUNTIME_NOT_FOUND = "RUNTIME_NOT_FOUND"
+    RUNTIME_FORBIDDEN = "RUNTIME_FORBIDDEN"
+    NAMESPACE_NOT_PREPARED = "NamespaceNotPrepared"
+    START_DEADLINE = "START_DEADLINE_EXCEEDED"
+    ACTIVE_DEADLINE = "ACTIVE_DEADLINE_EXCEEDED"
+    NO_RESULT = "NO_RESULT"
+    WORKER_FAILED = "WORKER_FAILED"
+
+
+NOT_READY_MESSAGE: Final = "Missing required selections for enqueue"
+
+
+def frame_key(job_name: str, number: int) -> str:
+    """The key of preview frame `number` (from 1), as the flow spells it."""
+    return f"jobs/{job_name}/frames/frame_{number:04d}.jpg"
+
+
+def frame_number(key: str) -> int:
+    """The number in a frame key. Raises ValueError when the key is not one."""
+    stem = key.rsplit("/", 1)[-1].removeprefix("frame_").removesuffix(".jpg")
+    return int(stem)
+
+
+def preview_job_name(uid: str, number: int) -> str:
+    """The batch/v1 Job of preview run `number`."""
+    return f"sj-{uid}-p{number}"
+
+
+def analysis_job_name(uid: str, attempt: int) -> str:
+    """The batch/v1 Job of analysis attempt `attempt`."""
+    return f"sj-{uid}-{attempt}"
+
+
+def store_prefix(namespace: str, uid: str) -> str:
+    """Where every stored object of one job lives; computed, never taken from a request or from status."""
+    return f"{namespace}/{uid}/"
+
+
+def upload_prefix(namespace: str) -> str:
+    """Where the videos that people upload into a namespace live."""
+    return f"{namespace}/uploads/"
