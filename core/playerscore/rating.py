@@ -109,13 +109,15 @@ def tracking_quality(s: Signals) -> float:
 def consistency(s: Signals) -> float:
     """0..1. Colour x plausible motion, halved at an acceleration twice over the artefact gate."""
     excess = max(0.0, s.acceleration_p95_h_per_sec2 - ACCELERATION_GATE) / ACCELERATION_GATE
-    return _gate(s) * s.jersey_similarity * (1 - s.implausible_motion_share) * 0.5**excess
+    penalty: float = 0.5**excess
+    return _gate(s) * s.jersey_similarity * (1 - s.implausible_motion_share) * penalty
 
 
 def stability(s: Signals) -> float:
     """0..1. Halves with every `LOST_PER_MINUTE_HALF` losses a minute; falls with the box's jitter."""
     steady = 1 - min(1.0, s.height_jitter / JITTER_WORST)
-    return _gate(s) * 0.5 ** (s.lost_segments_per_min / LOST_PER_MINUTE_HALF) * steady
+    kept: float = 0.5 ** (s.lost_segments_per_min / LOST_PER_MINUTE_HALF)
+    return _gate(s) * kept * steady
 
 
 def activity_proxy(s: Signals) -> float:
@@ -125,8 +127,8 @@ def activity_proxy(s: Signals) -> float:
 
 def overall(radar: Radar) -> int:
     """The weighted mean, capped by visibility: who was hardly seen cannot be rated highly."""
-    values = radar.model_dump()
-    mean = sum(weight * values[axis] for axis, weight in WEIGHTS.items())
+    values: dict[str, int] = radar.model_dump()
+    mean: float = sum(weight * values[axis] for axis, weight in WEIGHTS.items())
     return min(math.floor(mean + 0.5), radar.visibility)
 
 

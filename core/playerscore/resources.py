@@ -1,0 +1,488 @@
+"""The ScoringJob and ScoringRuntime models: the only definition of the API.
+
+The CRDs are generated from these models, the webhook, API, operator and command line read objects with
+them. Words of the flow keep the flow's spelling (`player_ref`, `time_sec`); Kubernetes' own words keep
+Kubernetes' spelling (`suspend`, `activeDeadlineSeconds`). Every list and string has a maximum, which also
+bounds what a CEL rule can cost.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from playerscore.geometry import Box
+from playerscore.names import NAME_MAX, Step
+from playerscore.rating import Radar, Score, Signals
+
+MAX_FRAMES: Final = 16
+MAX_TRACKS: Final = 48
+DAY: Final = 86_400
+
+Unit = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(ge=0, le=DAY)]
+WholeSeconds = Annotated[int, Field(ge=1, le=30 * DAY)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", min_length=64, max_length=64)]
+FrameKey = Annotated[
+    str, Field(pattern=r"^jobs/[a-z0-9.-]{1,63}/frames/frame_[0-9]{4}\.jpg$", min_length=1, max_length=128)
+]
+TrackId = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Pixels = Annotated[int, Field(ge=1, le=65_535)]
+Uri = Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*://[^\s]+$", min_length=4, max_length=2048)]
+Label = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", min_length=1, max_length=63)]
+Text = Annotated[str, Field(max_length=1024)]
+Quantity = Annotated[str, Field(pattern=r"^[0-9.]+([numkMGTPE]i?|[eE][0-9]+)?$", min_length=1, max_length=32)]
+
+
+def _rules(*rules: tuple[str, str]) -> dict[str, Any]:
+    """CEL rules for `json_schema_extra`."""
+    return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in rules]}
+
+
+def _list_map(*keys: str) -> dict[str, Any]:
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
+
+
+_CONFIG = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+def _flow_key(name: str) -> str:
+    """The flow's words are spelt as in Python, but for this one."""
+    return "overallScore" if name == "overall_score" else name
+
+
+def _kube_key(name: str) -> str:
+    """Camel case, but for the flow's words that stand among Kubernetes' own."""
+    return name if name in ("player_ref", "time_sec") else to_camel(name)
+
+
+_ALIASED = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
+
+
+class FlowModel(BaseModel):
+    """An object whose keys are the flow's own words."""
+
+    model_config = _CONFIG | _ALIASED | ConfigDict(alias_generator=_flow_key)
+
+
+class KubeModel(BaseModel):
+    """An object whose keys are spelt as Kubernetes spells its own."""
+
+    model_config = _CONFIG | _ALIASED | ConfigDict(alias_generator=_kube_key)
+
+
+# --- spec of a ScoringJob -----------------------------------------------------------------------------
+
+
+class BBox(FlowModel):
+    """A box in 0..1 of the picture's width and height; x and y are its top left corner."""
+
+    model_config = FlowModel.model_config | ConfigDict(
+        json_schema_extra=_rules(
+            ("self.w > 0.0 && self.h > 0.0", "the box must have an area: w and h above 0"),
+            (
+                "self.x + self.w <= 1.000001 && self.y + self.h <= 1.000001",
+                "the box must lie inside the picture: x + w and y + h at most 1",
+            ),
+        )
+    )
+
+    x: Unit
+    y: Unit
+    w: Unit
+    h: Unit
+
+    @property
+    def box(self) -> Box:
+        return Box(self.x, self.y, self.w, self.h)
+
+
+class PlayerRef(FlowModel):
+    """The picked player: a track of a preview frame."""
+
+    frame_key: FrameKey
+    """The preview frame in which he was picked."""
+    track_id: TrackId | None = None
+    """His track there; without it the target is accepted unjudged."""
+    time_sec: Seconds | None = None
+    """When that frame was, seconds from the start of the video."""
+    bbox: BBox | None = None
+    """Where he was, as the preview had it."""
+    frame_width: Pixels | None = None
+    """Width of the preview frame, pixels."""
+    frame_height: Pixels | None = None
+    """Height of the preview frame, pixels."""
+
+
+class Target(FlowModel):
+    """Where the player is, as a person confirmed it."""
+
+    frame_key: FrameKey
+    """The preview frame on which he was confirmed."""
+    time_sec: Seconds | None = None
+    """When that frame was; the worker starts at the frame's stored time."""
+    bbox: BBox
+    """His box on that frame."""
+    confirmed: bool = False
+    """False while it is only a draft made from the pick."""
+    force: bool | None = None
+    """Waives the overlap with the picked track, for this box only."""
+
+
+class Video(KubeModel):
+    """The match video."""
+
+    uri: Uri
+    """Where it is, for example `s3://playerscore/<namespace>/uploads/match.mp4`."""
+    sha256: Sha256 | None = None
+    """Its digest, when known; other bytes are refused."""
+
+
+class PreviewSettings(KubeModel):
+    """Which frames are offered to pick from."""
+
+    model_config = KubeModel.model_config | ConfigDict(
+        json_schema_extra=_rules(
+            (
+                "!has(self.startSec) || !has(self.endSec) || self.startSec < self.endSec",
+                "endSec must be after startSec",
+            ),
+        )
+    )
+
+    frames: Annotated[int, Field(ge=1, le=MAX_FRAMES)] | None = None
+    """How many frames; 8 by default."""
+    start_sec: Seconds | None = None
+    end_sec: Seconds | None = None
+    disabled: bool | None = None
+    """Whether no preview is made; then the target is accepted unjudged."""
+
+
+class Analysis(KubeModel):
+    """Which part of the video is analysed."""
+
+    model_config = PreviewSettings.model_config
+
+    start_sec: Seconds | None = None
+    end_sec: Seconds | None = None
+    max_fps: Annotated[int, Field(ge=1, le=240)] | None = None
+    """The most frames a second that are looked at; all of them by default."""
+
+
+class PitchPoint(KubeModel):
+    """One correspondence between the picture (0..1) and the pitch (metres)."""
+
+    image_x: Unit
+    image_y: Unit
+    pitch_x: Annotated[float, Field(ge=-20, le=140)]
+    pitch_y: Annotated[float, Field(ge=-20, le=110)]
+
+
+class Pitch(KubeModel):
+    """How the picture maps to the pitch, at one moment of the video."""
+
+    time_sec: Seconds = 0.0
+    points: Annotated[list[PitchPoint], Field(min_length=4, max_length=64)]
+
+
+class Retry(KubeModel):
+    """How often an attempt is repeated after a failure of the machine."""
+
+    limit: Annotated[int, Field(ge=0, le=20)]
+
+
+class ScoringJobSpec(KubeModel):
+    """What to score. A job starts as a draft (`suspend: true`)."""
+
+    model_config = KubeModel.model_config | ConfigDict(
+        json_schema_extra=_rules(
+            ("self.video == oldSelf.video", "VIDEO_IMMUTABLE: spec.video never changes; create a new job"),
+            (
+                (
+                    "has(self.managedBy) == has(oldSelf.managedBy) && "
+                    "(!has(self.managedBy) || self.managedBy == oldSelf.managedBy)"
+                ),
+                "managedBy never changes",
+            ),
+        )
+    )
+
+    display_name: Annotated[str, Field(max_length=200)] | None = None
+    """A name for people."""
+    video: Video
+    preview: PreviewSettings | None = None
+    player_ref: PlayerRef | None = None
+    target: Target | None = None
+    suspend: bool = True
+    """True: a draft, or paused. False: enqueued."""
+    runtime_name: Label | None = None
+    """The ScoringRuntime; the default one when absent."""
+    analysis: Analysis | None = None
+    pitch: Pitch | None = None
+    queue_name: Label | None = None
+    """The Kueue LocalQueue."""
+    priority_class_name: Label | None = None
+    active_deadline_seconds: WholeSeconds | None = None
+    """The longest that an attempt may run."""
+    start_deadline_seconds: WholeSeconds | None = None
+    """The longest that an attempt may wait for its pod to run."""
+    retry: Retry | None = None
+    ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=3650 * DAY)] | None = None
+    """When the ended job is deleted; never by default (under GitOps it would come back)."""
+    managed_by: Annotated[str, Field(max_length=63)] | None = None
+    """Another controller that owns this job; the operator then leaves it alone."""
+
+
+# --- status of a ScoringJob ---------------------------------------------------------------------------
+
+
+class TrackBox(FlowModel):
+    """A preview box: as the worker wrote it, so no CEL rule here (one on each would cost every write)."""
+
+    x: Unit
+    y: Unit
+    w: Unit
+    h: Unit
+
+    @property
+    def box(self) -> Box:
+        return Box(self.x, self.y, self.w, self.h)
+
+
+class Track(FlowModel):
+    """A person on a preview frame."""
+
+    track_id: TrackId
+    bbox: TrackBox
+    score: Unit
+    """How usable he is as a pick: size, sharpness, how long he stays visible."""
+
+
+class Frame(FlowModel):
+    """A preview frame."""
+
+    frame_key: FrameKey
+    time_sec: Seconds
+    width: Pixels
+    height: Pixels
+    tracks: Annotated[
+        list[Track],
+        Field(max_length=MAX_TRACKS, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+    ]
+
+
+class VideoInfo(FlowModel):
+    """What the preview pinned; no analysis runs on other bytes."""
+
+    sha256: Sha256
+    bytes: Annotated[int, Field(ge=0, le=2**50)]
+    duration_sec: Seconds
+    fps: Annotated[float, Field(gt=0, le=1000)]
+    width: Pixels
+    height: Pixels
+
+
+class PreviewStatus(FlowModel):
+    """The frames and people to pick from; written once."""
+
+    video: VideoInfo
+    frames: Annotated[
+        list[Frame],
+        Field(max_length=MAX_FRAMES, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+    ]
+
+
+class Progress(KubeModel):
+    """Where the job stands."""
+
+    step: Step | None = None
+    percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    message: Text | None = None
+
+
+class Condition(KubeModel):
+    """A metav1.Condition."""
+
+    type: Annotated[str, Field(min_length=1, max_length=64)]
+    status: Literal["True", "False", "Unknown"]
+    reason: Annotated[str, Field(pattern=r"^[A-Za-z]([A-Za-z0-9_]*)$", min_length=1, max_length=128)]
+    message: Annotated[str, Field(max_length=4096)]
+    last_transition_time: datetime
+    observed_generation: Annotated[int, Field(ge=0)] | None = None
+
+
+class Run(KubeModel):
+    """The current attempt."""
+
+    attempt: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    """Counts from 1; also counts a start after a pause."""
+    failures: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    """How many attempts of this generation the machine failed."""
+    generation: Annotated[int, Field(ge=0)] | None = None
+    """The generation of the spec that was judged for this attempt."""
+    preview_attempt: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    job_name: Annotated[str, Field(max_length=63)] | None = None
+    start_time: datetime | None = None
+    completion_time: datetime | None = None
+    node: Annotated[str, Field(max_length=253)] | None = None
+    runtime: Annotated[str, Field(max_length=63)] | None = None
+
+
+class Provenance(FlowModel):
+    """What made the result."""
+
+    image: Annotated[str, Field(max_length=512)]
+    weights_sha256: Sha256
+    video_sha256: Sha256
+
+
+class Result(FlowModel):
+    """The scores, 0..100, and what they rest on."""
+
+    overall_score: Score
+    radar: Radar
+    method: Annotated[str, Field(min_length=1, max_length=64)]
+    """`vision-mvp` from tracking signals alone, `football-metrics` with a calibrated pitch."""
+    signals: Signals
+    target_forced: bool
+    target_iou: Unit | None = None
+    """IoU of the confirmed box with the picked track; absent where it could not be judged."""
+    generation: Annotated[int, Field(ge=0)]
+    """The generation of the spec that was scored."""
+    provenance: Provenance
+
+
+class Artifact(KubeModel):
+    """A stored file of this job; its content is at the API's `…/artifacts/{name}`."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", min_length=1, max_length=64)]
+    media_type: Annotated[str, Field(min_length=1, max_length=128)]
+    bytes: Annotated[int, Field(ge=0, le=2**50)]
+    sha256: Sha256
+
+
+class ScoringJobStatus(KubeModel):
+    """What was observed. Worker and operator write disjoint fields."""
+
+    observed_generation: Annotated[int, Field(ge=-1)] | None = None
+    progress: Progress | None = None
+    conditions: (
+        Annotated[list[Condition], Field(max_length=16, json_schema_extra=_list_map("type"))] | None
+    ) = None
+    preview: PreviewStatus | None = None
+    run: Run | None = None
+    result: Result | None = None
+    artifacts: Annotated[list[Artifact], Field(max_length=32, json_schema_extra=_list_map("name"))] | None = (
+        None
+    )
+
+
+class ScoringJob(KubeModel):
+    """Scores one football player from match video."""
+
+    model_config = KubeModel.model_config | ConfigDict(
+        json_schema_extra=_rules(
+            (
+                f"self.metadata.name.size() <= {NAME_MAX}",
+                f"metadata.name must have at most {NAME_MAX} characters",
+            ),
+            (
+                (
+                    "!has(self.status) || !has(self.status.progress) || !has(self.status.progress.step) || "
+                    "self.status.progress.step != 'COMPLETED' || has(self.status.result)"
+                ),
+                "a COMPLETED job must have a result with overallScore and all five radar axes",
+            ),
+        )
+    )
+
+    api_version: Literal["playerscore.dev/v1alpha1"] = "playerscore.dev/v1alpha1"
+    kind: Literal["ScoringJob"] = "ScoringJob"
+    metadata: dict[str, Any]
+    spec: ScoringJobSpec
+    status: ScoringJobStatus | None = None
+
+
+# --- ScoringRuntime -----------------------------------------------------------------------------------
+
+
+class Weights(KubeModel):
+    """A model file that the worker fetches and verifies."""
+
+    uri: Uri
+    sha256: Sha256
+
+
+class Detector(KubeModel):
+    """What finds people."""
+
+    name: Literal["embedded", "onnx", "ultralytics"] = "embedded"
+    """`embedded` needs no download."""
+    weights: Weights | None = None
+
+
+class Toleration(KubeModel):
+    """As in a pod's spec."""
+
+    key: Annotated[str, Field(max_length=316)] | None = None
+    operator: Literal["Exists", "Equal"] | None = None
+    value: Annotated[str, Field(max_length=63)] | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    toleration_seconds: Annotated[int, Field(ge=0)] | None = None
+
+
+class Accelerator(KubeModel):
+    """The device that an analysis asks for."""
+
+    resource_name: Annotated[str, Field(pattern=r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$", max_length=316)]
+    """For example `nvidia.com/gpu`, or a MIG profile's name."""
+    count: Annotated[int, Field(ge=1, le=16)] = 1
+    runtime_class_name: Label | None = None
+    node_selector: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=16)] | None = (
+        None
+    )
+    tolerations: Annotated[list[Toleration], Field(max_length=16)] | None = None
+
+
+class Resources(KubeModel):
+    """Requests and limits of the container that decodes and analyses."""
+
+    requests: Annotated[dict[str, Quantity], Field(max_length=8)] | None = None
+    limits: Annotated[dict[str, Quantity], Field(max_length=8)] | None = None
+
+
+class VideoLimits(KubeModel):
+    """What a video may be at most."""
+
+    bytes: Annotated[int, Field(ge=1, le=2**50)] = 8 * 2**30
+    pixels: Annotated[int, Field(ge=1, le=2**28)] = 4096 * 2304
+    duration_seconds: Annotated[int, Field(ge=1, le=DAY)] = 4 * 3600
+    download_seconds: Annotated[int, Field(ge=1, le=DAY)] = 3600
+
+
+class ScoringRuntimeSpec(KubeModel):
+    """How a job runs; owned by the platform team."""
+
+    image: Annotated[str, Field(min_length=1, max_length=512)]
+    """The worker image."""
+    detector: Detector = Detector()
+    accelerator: Accelerator | None = None
+    resources: Resources | None = None
+    sources: Annotated[list[Annotated[str, Field(min_length=1, max_length=512)]], Field(max_length=32)]
+    """Prefixes that a video's uri must start with; `{namespace}` stands for the job's namespace."""
+    allowed_namespaces: Annotated[list[Label], Field(max_length=256)] | None = None
+    """Namespaces that may use it; all when absent."""
+    video_limits: VideoLimits = VideoLimits()
+    active_deadline_seconds: WholeSeconds = 4 * 3600
+    start_deadline_seconds: WholeSeconds = 1800
+    retry: Retry = Retry(limit=2)
+
+
+class ScoringRuntime(KubeModel):
+    """How ScoringJobs run, like a StorageClass for volumes."""
+
+    api_version: Literal["playerscore.dev/v1alpha1"] = "playerscore.dev/v1alpha1"
+    kind: Literal["ScoringRuntime"] = "ScoringRuntime"
+    metadata: dict[str, Any]
+    spec: ScoringRuntimeSpec

@@ -1,0 +1,57 @@
+"""Writes the CRDs from the models into crds/ and the chart; `--check` fails when a file is stale."""
+
+import difflib
+import sys
+from pathlib import Path
+
+import yaml
+
+from playerscore import crds
+
+ROOT = Path(__file__).parent.parent
+HEADER = "# Generated from core/playerscore/resources.py by crds/generate.py; do not edit.\n"
+CHART_HEAD = "{{- if .Values.crds.enabled }}\n"
+CHART_TAIL = "{{- end }}\n"
+
+
+class Dumper(yaml.SafeDumper):
+    """Without anchors: two copies of an inlined list are two lists."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def files() -> dict[Path, str]:
+    """Every generated file with its text."""
+    written = {}
+    for plural, definition in crds.definitions().items():
+        text = HEADER + yaml.dump(definition, Dumper=Dumper, sort_keys=False, width=110)
+        written[ROOT / "crds" / f"{plural}.yaml"] = text
+        definition["metadata"]["annotations"] = {"helm.sh/resource-policy": "keep"}
+        kept = HEADER + yaml.dump(definition, Dumper=Dumper, sort_keys=False, width=110)
+        chart = ROOT / "charts/playerscore/templates/crds"
+        # No template syntax may hide in a description: Helm would run it.
+        written[chart / f"{plural}.yaml"] = CHART_HEAD + kept.replace("{{", "{{ `{{` }}") + CHART_TAIL
+    return written
+
+
+def stale(path: Path, text: str) -> str:
+    """The difference between a file and what it should be."""
+    old = path.read_text() if path.exists() else ""
+    diff = difflib.unified_diff(old.splitlines(), text.splitlines(), str(path), "generated", lineterm="")
+    return "\n".join(diff)
+
+
+def main(arguments: list[str]) -> int:
+    differences = {path: stale(path, text) for path, text in files().items()}
+    if "--check" in arguments:
+        print("\n".join(filter(None, differences.values())))
+        return int(any(differences.values()))
+    for path, text in files().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
