@@ -1,0 +1,251 @@
+"""Valid objects of every kind, so that a test names only what it is about.
+
+Each `make_…` returns a model; every argument has a value that makes the whole valid and coherent. `manifest`
+turns a model into the dictionary that an API server takes.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel
+
+from playerscore import names
+from playerscore.geometry import Box
+from playerscore.names import ConditionType, Step
+from playerscore.rating import Signals, rate
+from playerscore.resources import (
+    BBox,
+    Condition,
+    Frame,
+    PlayerRef,
+    PreviewStatus,
+    Progress,
+    Provenance,
+    Result,
+    Run,
+    ScoringJob,
+    ScoringJobSpec,
+    ScoringJobStatus,
+    ScoringRuntime,
+    ScoringRuntimeSpec,
+    Target,
+    Track,
+    TrackBox,
+    Video,
+    VideoInfo,
+)
+
+NAME = "match-1"
+NAMESPACE = "default"
+UID = "3f0c7a52-6f7e-4a1c-9d3b-6c1f0e7a9b11"
+VIDEO_URI = "s3://playerscore/default/uploads/match.mp4"
+VIDEO_SHA256 = "a" * 64
+WEIGHTS_SHA256 = "b" * 64
+IMAGE = "playerscore/worker:test"
+PLAYER = 7
+"""The track that is picked by default; he stands at `PLAYER_BOX` on frames 1 and 2."""
+OTHER = 9
+"""Another track, far from him; he is on frames 1 and 2 too."""
+PLAYER_BOX = Box(0.25, 0.25, 0.125, 0.25)
+OTHER_BOX = Box(0.75, 0.25, 0.125, 0.25)
+ELSEWHERE = Box(0.0, 0.75, 0.125, 0.25)
+"""A box that overlaps nobody."""
+
+
+def manifest(model: BaseModel) -> dict[str, Any]:
+    """The model as JSON data, keys spelt as the API server spells them, absent fields left out."""
+    return model.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def make_box(x: float = 0.25, y: float = 0.25, w: float = 0.125, h: float = 0.25) -> Box:
+    """A box of the geometry module."""
+    return Box(x, y, w, h)
+
+
+def make_bbox(box: Box = PLAYER_BOX) -> BBox:
+    """A box of a spec."""
+    return BBox(x=box.x, y=box.y, w=box.w, h=box.h)
+
+
+def make_track(track_id: int = PLAYER, box: Box = PLAYER_BOX, score: float = 0.9) -> Track:
+    """A person on a preview frame."""
+    return Track(track_id=track_id, bbox=TrackBox(x=box.x, y=box.y, w=box.w, h=box.h), score=score)
+
+
+def make_frame(
+    number: int = 1,
+    tracks: list[Track] | None = None,
+    *,
+    name: str = NAME,
+    time_sec: float | None = None,
+) -> Frame:
+    """A preview frame with the player and the other; frames are two seconds apart."""
+    return Frame(
+        frame_key=names.frame_key(name, number),
+        time_sec=2.0 * (number - 1) if time_sec is None else time_sec,
+        width=1280,
+        height=720,
+        tracks=[make_track(), make_track(OTHER, OTHER_BOX)] if tracks is None else tracks,
+    )
+
+
+def make_video_info(**changes: Any) -> VideoInfo:
+    """What a preview pins."""
+    known: dict[str, Any] = {
+        "bytes": 1_000_000,
+        "duration_sec": 20.0,
+        "fps": 25.0,
+        "width": 1280,
+        "height": 720,
+    }
+    return VideoInfo(**(known | {"sha256": VIDEO_SHA256} | changes))
+
+
+def make_preview(frames: list[Frame] | None = None, *, name: str = NAME) -> PreviewStatus:
+    """Three frames at 0, 2 and 4 s: two with the player and the other, the third with nobody."""
+    if frames is None:
+        frames = [make_frame(1, name=name), make_frame(2, name=name), make_frame(3, [], name=name)]
+    return PreviewStatus(video=make_video_info(), frames=frames)
+
+
+def make_player(
+    track_id: int | None = PLAYER, number: int = 1, *, name: str = NAME, box: Box = PLAYER_BOX
+) -> PlayerRef:
+    """The picked player, complete, as the API writes it."""
+    return PlayerRef(
+        frame_key=names.frame_key(name, number),
+        track_id=track_id,
+        time_sec=2.0 * (number - 1),
+        bbox=make_bbox(box),
+        frame_width=1280,
+        frame_height=720,
+    )
+
+
+def make_target(
+    box: Box = PLAYER_BOX,
+    number: int = 1,
+    *,
+    name: str = NAME,
+    confirmed: bool = True,
+    force: bool | None = None,
+) -> Target:
+    """A confirmed target on the player's box."""
+    return Target(
+        frame_key=names.frame_key(name, number),
+        time_sec=2.0 * (number - 1),
+        bbox=make_bbox(box),
+        confirmed=confirmed,
+        force=force,
+    )
+
+
+def make_spec(**changes: Any) -> ScoringJobSpec:
+    """A draft: a video and nothing else."""
+    return ScoringJobSpec(**({"video": Video(uri=VIDEO_URI)} | changes))
+
+
+def make_ready_spec(**changes: Any) -> ScoringJobSpec:
+    """A suspended job with a player and a confirmed target on him."""
+    return make_spec(**({"player_ref": make_player(), "target": make_target()} | changes))
+
+
+def make_condition(
+    kind: ConditionType,
+    status: str = "True",
+    reason: str = "Tested",
+    message: str = "",
+    *,
+    since: datetime = datetime(2026, 1, 1, tzinfo=UTC),
+) -> Condition:
+    """One condition."""
+    return Condition.model_validate(
+        {
+            "type": kind.value,
+            "status": status,
+            "reason": reason,
+            "message": message,
+            "lastTransitionTime": since,
+        }
+    )
+
+
+def make_signals(**changes: Any) -> Signals:
+    """A player who was followed well."""
+    known: dict[str, Any] = {
+        "analysed_sec": 60.0,
+        "sampled_frames": 1500,
+        "supported_share": 0.9,
+        "lost_segments": 1,
+        "lost_segments_per_min": 1.0,
+        "jersey_similarity": 0.9,
+        "path_agreement": 0.95,
+        "implausible_motion_share": 0.01,
+        "speed_mean_h_per_sec": 1.2,
+        "acceleration_p95_h_per_sec2": 3.0,
+        "height_jitter": 0.03,
+    }
+    return Signals(**(known | changes))
+
+
+def make_result(signals: Signals | None = None, **changes: Any) -> Result:
+    """A result that follows from its signals."""
+    signals = signals or make_signals()
+    rating = rate(signals)
+    provenance = Provenance(image=IMAGE, weights_sha256=WEIGHTS_SHA256, video_sha256=VIDEO_SHA256)
+    known: dict[str, Any] = {
+        "overall_score": rating.overall_score,
+        "radar": rating.radar,
+        "method": "vision-mvp",
+        "signals": signals,
+        "target_forced": False,
+        "target_iou": 1.0,
+        "generation": 1,
+        "provenance": provenance,
+    }
+    return Result(**(known | changes))
+
+
+def make_run(attempt: int | None = 1, **changes: Any) -> Run:
+    """A launched attempt; None and `preview_attempt=1` for a preview run."""
+    known: dict[str, Any] = {"attempt": attempt}
+    return Run(**(known | changes))
+
+
+def make_status(step: Step | None = None, **changes: Any) -> ScoringJobStatus:
+    """A status with a preview, and that step if one is given."""
+    progress = Progress(step=step) if step else None
+    return ScoringJobStatus(**({"preview": make_preview(), "progress": progress} | changes))
+
+
+def make_job(
+    spec: ScoringJobSpec | None = None,
+    status: ScoringJobStatus | None = None,
+    *,
+    name: str = NAME,
+    namespace: str = NAMESPACE,
+    **metadata: Any,
+) -> ScoringJob:
+    """A ScoringJob; a draft without a status by default."""
+    return ScoringJob(
+        metadata={"name": name, "namespace": namespace, **metadata}, spec=spec or make_spec(), status=status
+    )
+
+
+def make_stored_job(
+    spec: ScoringJobSpec | None = None, status: ScoringJobStatus | None = None, **metadata: Any
+) -> ScoringJob:
+    """A ScoringJob as an API server returns it: with uid, generation and resourceVersion."""
+    known: dict[str, Any] = {
+        "uid": UID,
+        "generation": 1,
+        "resourceVersion": "101",
+        "creationTimestamp": "2026-01-01T00:00:00Z",
+    }
+    return make_job(spec, status, **(known | metadata))
+
+
+def make_runtime(*, name: str = "cpu", **changes: Any) -> ScoringRuntime:
+    """A runtime on the CPU that allows the namespace's uploads."""
+    known: dict[str, Any] = {"image": IMAGE, "sources": ["s3://playerscore/{namespace}/uploads/"]}
+    return ScoringRuntime(metadata={"name": name}, spec=ScoringRuntimeSpec(**(known | changes)))
