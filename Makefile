@@ -1,0 +1,90 @@
+# The verbs of playerscore; `make` alone prints them. Long steps print their progress and an estimate.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+export PLAYERSCORE_CACHE ?= $(HOME)/.cache/playerscore
+
+UV_VERSION := 0.13.9
+UV := $(shell command -v uv || echo $(PLAYERSCORE_CACHE)/uv/bin/uv)
+RUN := $(UV) run --no-sync
+EXTRAS := --extra operator --extra webhook --extra api --extra worker --extra clips --extra cli
+PYTEST := $(RUN) pytest -q --durations=5
+
+.PHONY: help
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+$(PLAYERSCORE_CACHE)/uv/bin/uv:
+	@echo "installing uv $(UV_VERSION)" >&2
+	python3 -m venv $(PLAYERSCORE_CACHE)/uv || { echo "python3 with venv is missing: apt-get install python3-venv" >&2; exit 1; }
+	$(PLAYERSCORE_CACHE)/uv/bin/pip install -q uv==$(UV_VERSION)
+
+.venv/.synced: $(filter-out /usr/%,$(UV)) pyproject.toml uv.lock
+	$(UV) sync -q --frozen --group dev --group browser $(EXTRAS)
+	@touch $@
+
+.PHONY: setup
+setup: .venv/.synced ## The Python environment
+
+# --- checks ---------------------------------------------------------------------------------------------
+.PHONY: format check verify crds
+format: setup ## Format the code
+	$(RUN) ruff format -q . && $(RUN) ruff check -q --fix .
+
+check: setup ## Lint, types, imports (seconds)
+	$(RUN) ruff format --check -q .
+	$(RUN) ruff check -q .
+	$(RUN) mypy
+	$(RUN) lint-imports
+	$(RUN) shellcheck $$(git ls-files '*.sh' .ci/run)
+
+crds: setup ## Write the CRDs from the models
+	$(RUN) python crds/generate.py
+
+verify: check ## check, and nothing generated is stale
+	$(RUN) python crds/generate.py --check
+
+# --- tests: level = folder = target ---------------------------------------------------------------------
+.PHONY: test test-unit test-apiserver test-vision test-cluster
+test: verify test-unit test-apiserver test-vision test-cluster ## Every test level, set up from nothing
+
+test-unit: setup ## No cluster, no pixels
+	$(PYTEST) tests/unit
+
+test-apiserver: setup ## A real etcd and kube-apiserver
+	cluster/tools.sh etcd kube-apiserver kube-controller-manager kubectl versitygw
+	$(PYTEST) tests/apiserver
+
+test-vision: setup ## Real decoding, detector and follower on clips with ground truth
+	$(PYTEST) tests/vision
+
+test-cluster: setup ## A real node, real images, the real chart
+	$(PYTEST) tests/cluster
+
+# --- run it ---------------------------------------------------------------------------------------------
+.PHONY: try demo demo-down cluster cluster-down images install train-detector
+try: setup ## The whole flow on this machine, without a cluster
+	$(RUN) playerscore clip --out out/try/clip
+	$(RUN) playerscore run out/try/clip/clip.mp4 --out out/try/result
+
+demo: setup ## A cluster, everything installed, one job end to end (VIDEO=path for your own)
+	demo/run.sh $(VIDEO)
+
+demo-down: cluster-down ## Remove what demo made
+	rm -rf out/demo
+
+cluster: ## A kind cluster of the project's own
+	cluster/kind.sh up
+
+cluster-down: ## Delete that cluster
+	cluster/kind.sh down
+
+images: ## Build the images
+	images/build.sh control-plane worker store
+
+install: ## Build, load and install the chart into the cluster
+	cluster/install.sh
+
+train-detector: setup ## Render pictures and train the embedded detector again (about an hour on 2 cores)
+	$(UV) sync -q --frozen --inexact --group train
+	$(RUN) python training/train.py --steps 6500 --seed 1 --out out/train
