@@ -51,6 +51,9 @@ class Layer:
     def __init__(self, height: int, width: int) -> None:
         self._owner = np.full((height, width), -1, np.int16)
 
+    def clear(self) -> None:
+        self._owner.fill(-1)
+
     def paste(self, picture: Field | Image, sprite: Sprite, owner: int) -> None:
         """Put a sprite into ``picture`` (h, w, 3), float or uint8, in place."""
         height, width = self._owner.shape
