@@ -1,0 +1,54 @@
+"""Reading stored objects that the models of this version do not know whole.
+
+The API server has checked every new object against the CRD's schema before a webhook sees it. But a stored
+object can be older than the schema, and during an upgrade the schema can be newer than this program. Such
+an object is still judged, by the parts that can be read: an unknown field is left out, and a field with an
+unreadable value counts as absent. Absent is the safe reading in the three places that matter: an absent old
+field differs from any new one, an absent selection is missing, and an absent `suspend` is true, so that an
+enqueue is judged.
+"""
+
+import copy
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+PASSES = 3
+"""Leaving a field out can bring up another complaint; more rounds than this say that nothing is readable."""
+
+
+class Reading(NamedTuple, Generic[Model]):
+    """What could be read, and the paths of what could not."""
+
+    model: Model | None
+    unread: list[str]
+
+
+def read(model: type[Model], data: Any) -> Reading[Model]:
+    """Parse what can be parsed; the model is None when a required part cannot."""
+    unread: list[str] = []
+    rest = copy.deepcopy(data)
+    for _ in range(PASSES):
+        try:
+            return Reading(model.model_validate(rest), unread)
+        except ValidationError as error:
+            unread += _leave_out(rest, error)
+    return Reading(None, unread)
+
+
+def _leave_out(data: Any, error: ValidationError) -> list[str]:
+    paths = []
+    for item in error.errors(include_url=False, include_context=False, include_input=False):
+        path = item["loc"] if item["type"] == "extra_forbidden" else item["loc"][:1]
+        paths += [".".join(str(part) for part in path)] if path else []
+        _remove(data, path)
+    return paths
+
+
+def _remove(data: Any, path: tuple[int | str, ...]) -> None:
+    for part in path[:-1]:
+        data = data[part]
+    if path and isinstance(data, dict):
+        data.pop(path[-1], None)

@@ -1,0 +1,27 @@
+"""What the platform team can set, read from the environment with the prefix PLAYERSCORE_WEBHOOK_."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+
+
+class Settings(BaseSettings):
+    """The webhook's settings; every one has a default that fits the chart."""
+
+    model_config = SettingsConfigDict(env_prefix="PLAYERSCORE_WEBHOOK_", frozen=True)
+
+    host: str = "0.0.0.0"  # noqa: S104  # a pod serves its Service on every address
+    port: Port = 8443
+    """Where the API server asks, over TLS."""
+    metrics_port: Port = 8080
+    """Where probes and Prometheus ask, in plain HTTP."""
+    certificate_dir: Path = Path("/certificates")
+    """A mounted Secret of type kubernetes.io/tls: tls.crt and tls.key."""
+    certificate_poll_seconds: Annotated[float, Field(gt=0, le=3600)] = 10.0
+    body_max_bytes: Annotated[int, Field(ge=1024)] = 7 * 2**20
+    """As controller-runtime allows: an update carries the object twice, each up to the 3 MiB of a request."""
+    log_level: str = "info"
