@@ -363,7 +363,10 @@ class _Painter:
         cv2.line(mask, corners[0], corners[1], 255, _thick(0.06))
         self._cloth(mask)
         if self.kit.number is not None:
-            self._number(self.pixel(top * 0.6 + bottom * 0.4), self.kit.number)
+            printed = self.canvas.copy()
+            self._number(printed, self.pixel(top * 0.6 + bottom * 0.4), self.kit.number)
+            self.canvas[mask > 0] = printed[mask > 0]  # not beyond the shirt
+            self.canvas[mask > 0, 3] = 255
 
     def _cloth(self, mask: Image) -> None:
         rows, columns = np.nonzero(mask)
@@ -372,16 +375,16 @@ class _Painter:
         if second is not None:
             self.canvas[rows[second], columns[second]] = (*self.kit.second, 255)
 
-    def _number(self, at: Pixel, colour: Colour) -> None:
+    def _number(self, shirt: Image, at: Pixel, colour: Colour) -> None:
         paint = (*colour, 255)
         if self.look.shirt_number is not None:
             place = (at[0] - _thick(0.05), at[1] + _thick(0.05))
             text, scale = str(self.look.shirt_number), 0.0045 * BODY_PX
-            cv2.putText(self.canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, paint, _thick(0.02))
+            cv2.putText(shirt, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, paint, _thick(0.02))
             return
         half, drop = self.look.number_size
         upper = (at[0] - _thick(half), at[1] - _thick(0.035))
-        cv2.rectangle(self.canvas, upper, (at[0] + _thick(half), at[1] + _thick(drop)), paint, -1)
+        cv2.rectangle(shirt, upper, (at[0] + _thick(half), at[1] + _thick(drop)), paint, -1)
 
     def head(self) -> None:
         x, y = self.pixel(self.bones.head)
@@ -421,8 +424,7 @@ def _pattern(kit: Kit, x: Coordinates, y: Coordinates) -> npt.NDArray[np.bool_] 
 def draw_figure(kit: Kit, look: Look, pose: Pose, view: View) -> Image:
     """Return a body of ``BODY_PX`` height as (176, 176, 4) BGRA; the feet stand at (FOOT_X, FOOT_Y).
 
-    Colours are not mixed with the transparency: a pixel is body (alpha 255) or nothing (all 0), so the
-    picture may be resized and blended as premultiplied.
+    Colours are multiplied with the transparency already, so the picture may be resized and blended as it is.
     """
     bones = _skeleton(pose, look.build)
     painter = _Painter(kit, look, bones, view)

@@ -98,10 +98,13 @@ def _encode(
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
         stream = container.add_stream("libx264", rate=Fraction(settings.fps))
         stream.width, stream.height, stream.pix_fmt = settings.width, settings.height, "yuv420p"
+        # x264's macroblock tree reads memory that it never wrote, which changes bytes from run to run.
+        stream.options = {"crf": str(settings.crf), "preset": "veryfast", "x264-params": "mbtree=0"}
         # One thread, so that the bytes do not depend on how many cores there are.
-        stream.options = {"crf": str(settings.crf), "preset": "veryfast", "threads": "1"}
+        stream.codec_context.thread_count = 1
         for number, frame in enumerate(frames, 1):
-            for packet in stream.encode(av.VideoFrame.from_ndarray(frame, format="bgr24")):
+            planes = cv2.cvtColor(frame, cv2.COLOR_BGR2YUV_I420)
+            for packet in stream.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p")):
                 container.mux(packet)
             if on_progress is not None:
                 on_progress(number, settings.frames)
@@ -140,7 +143,8 @@ class _Match:
     def __init__(self, settings: ClipSettings) -> None:
         self.settings = settings
         game, scenery, self._grain = (Dice((settings.seed, stream)) for stream in range(3))
-        ball = motion.ball_path(game, settings.frames, settings.fps)
+        calm_s = 0.5 * settings.seconds if settings.leaves else 0.0
+        ball = motion.ball_path(game, settings.frames, settings.fps, calm_s)
         size = (settings.width, settings.height)
         self._cameras = follow_ball(game, ball, settings.fps, size, settings.person_px)
         self._motion = motion.play(game, ball, settings.fps, self._departure())
@@ -157,8 +161,11 @@ class _Match:
     def _departure(self) -> Departure | None:
         if not self.settings.leaves:
             return None
-        middle = self._cameras[len(self._cameras) // 2 :]
-        edges = [camera.ground_at(camera.width / 2, camera.height)[1] for camera in middle]
+        edges = [
+            camera.ground_at(column, camera.height)[1]
+            for camera in self._cameras[len(self._cameras) // 3 :]
+            for column in (0, camera.width / 2, camera.width)
+        ]
         return Departure(0.5 * self.settings.seconds, float(min(edges)))
 
     def _paint_noise(self) -> Image:

@@ -53,11 +53,15 @@ class Departure:
     """Where the picture ends, in pitch metres."""
 
 
-def ball_path(dice: Dice, frames: int, fps: float) -> Numbers:
-    """Return the ball (frames, 2): passes between places, each carried on a little in between."""
+def ball_path(dice: Dice, frames: int, fps: float, calm_s: float = 0.0) -> Numbers:
+    """Return the ball (frames, 2): passes between places, each carried on a little in between.
+
+    For the first ``calm_s`` seconds it is passed short, so that the camera stays with the same people.
+    """
     seconds, place = [0.0], [np.array([dice.normal(0, 10), dice.normal(0, 7)])]
     while seconds[-1] < frames / fps:
-        hop = dice.rng.normal(0, 1, 2) * [15, 12] - 0.25 * place[-1]
+        reach = np.array([15.0, 12.0]) * (0.3 if seconds[-1] < calm_s else 1.0)
+        hop = dice.rng.normal(0, 1, 2) * reach - 0.25 * place[-1]
         goal = np.clip(place[-1] + hop, [-42, -27], [42, 27])
         flight = max(0.6, float(np.linalg.norm(goal - place[-1])) / dice.uniform(12, 18))
         carried = np.clip(goal + dice.rng.normal(0, 2.5, 2), [-46, -31], [46, 31])
@@ -143,6 +147,8 @@ class _Plan:
         self._leaver: int | None = None
         if departure is not None:
             self._leaver = self._choose_leaver()
+            # Near enough to the edge to be gone in time, and well in the picture until then.
+            self._waiting_y = departure.edge_y + min(12.0, max(4.5, 3.0 * departure.second))
             self.people = cast_of(self._leaver)
 
     def _marks(self) -> dict[int, tuple[int, Numbers]]:
@@ -155,8 +161,7 @@ class _Plan:
     def start(self) -> Numbers:
         places = self._formation(0) + self._dice.rng.normal(0, 3, (self._count, 2))
         if self._leaver is not None:
-            # He has to be well in the picture for the first part.
-            places[self._leaver] = self._ball[0] * [0.85, 0.3] + [self._dice.normal(0, 4), -6.0]
+            places[self._leaver] = [self._ball[0, 0] * 0.85 + self._dice.normal(0, 2), self._waiting_y]
         return places
 
     def _formation(self, frame: int) -> Numbers:
@@ -229,8 +234,9 @@ class _Plan:
         way_s = (place[who, 1] - self._departure.edge_y) / 5.0
         if second >= self._departure.second - way_s:
             goals[who] = [place[who, 0], self._departure.edge_y - 9.0]
-        elif np.linalg.norm(goals[who] - self._ball[0]) > 16:
-            goals[who] = self._lag[min(len(self._ball) - 1, int(second * self._fps))] + [2.0, -7.0]
+        else:
+            lag = self._lag[min(len(self._ball) - 1, int(second * self._fps))]
+            goals[who] = [lag[0] * 0.85 + self._whim[who, 0] * 0.5, self._waiting_y]
 
     def haste(self, frame: int) -> Numbers:
         """Return the least speed at which people go where they want to be."""
