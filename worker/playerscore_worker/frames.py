@@ -1,0 +1,284 @@
+"""Frames of an untrusted video, decoded in a child process (`decoding`) and watched from here.
+
+A `Decoder` is one child with one open video. It streams any range, at any rate, at a reduced size when asked,
+through a ring of slots in shared memory. A child that dies, hangs or refuses becomes a `VideoError` with a
+stable VIDEO_* code; nothing is left running.
+
+Frames come forwards only. Who walks backwards (the follower) reads a bounded segment and reverses it in
+memory, segment after segment: going back through a whole match costs one segment of memory.
+"""
+
+import json
+import mmap
+import os
+import selectors
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playerscore.errors import VideoError
+from playerscore_worker.cpus import cpu_limit
+
+Image = NDArray[np.uint8]
+
+# Local files in the containers of cameras and browsers; everything else that FFmpeg can open is attack surface.
+CAPTURE_OPTIONS: Final = "protocol_whitelist;file|format_whitelist;mov,mp4,m4a,3gp,3g2,mj2,matroska,webm"
+# Enough to let the decoder run ahead of a slow frame, few enough to stay small at 4K.
+SLOTS: Final = 4
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a video may cost before it is refused."""
+
+    max_pixels: int = 4096 * 2304
+    """Pixels of one picture."""
+    max_frames: int = 1_500_000
+    """Frames handed out by one `read`; headers lie, so they are counted."""
+    max_duration_sec: float = 4 * 3600.0
+    frame_timeout_sec: float = 30.0
+    """Longest silence of the decoder before it is killed."""
+    memory_bytes: int = 4 << 30
+    """Address space of the decoder."""
+    cpu_sec: int = 8 * 3600
+    """CPU time of the decoder."""
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What the video's header says, corrected by its first decoded frame."""
+
+    fps: float
+    width: int
+    height: int
+    frame_count: int
+    duration_sec: float
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One decoded frame."""
+
+    index: int
+    """Number of the frame: its time times the nominal frame rate, rounded; exact at a constant rate."""
+    time_sec: float
+    """Time stamp from the container, seconds from the start."""
+    image: Image
+    """(height, width, 3) uint8 BGR."""
+
+
+def probe(path: Path, limits: Limits | None = None) -> VideoInfo:
+    """Open the video, decode its first frame, and tell what it is. Raises VideoError."""
+    with Decoder(path, limits) as decoder:
+        return decoder.info
+
+
+def read(
+    path: Path,
+    start_sec: float = 0.0,
+    end_sec: float | None = None,
+    max_fps: float | None = None,
+    scale: float = 1.0,
+    limits: Limits | None = None,
+) -> Iterator[Frame]:
+    """Yield the frames with start_sec <= time < end_sec. Raises VideoError, also between frames."""
+    with Decoder(path, limits) as decoder:
+        yield from decoder.read(start_sec, end_sec, max_fps, scale)
+
+
+class Decoder:
+    """A child process that decodes one video; use as a context manager."""
+
+    def __init__(self, path: Path, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        _check_file(path)
+        # Not on disk and without a name: nothing to clean up when either side is killed.
+        self._memory_fd = os.memfd_create("frames") if hasattr(os, "memfd_create") else _temporary_fd()
+        self._last_words: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
+        self._child = _start(self._memory_fd, self._last_words)
+        self._answers = _Lines(self._child.stdout)
+        self._streaming = False
+        try:
+            self.info = self._open(path)
+            self._ring = self._share()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the child and free the ring; safe to call twice."""
+        self._child.kill()
+        self._child.wait()
+        for pipe in (self._child.stdin, self._child.stdout, self._last_words):
+            if pipe is not None:
+                pipe.close()
+        if self._memory_fd >= 0:
+            os.close(self._memory_fd)
+            self._memory_fd = -1
+
+    def read(
+        self,
+        start_sec: float = 0.0,
+        end_sec: float | None = None,
+        max_fps: float | None = None,
+        scale: float = 1.0,
+    ) -> Iterator[Frame]:
+        """Yield the frames with start_sec <= time < end_sec, at most `max_fps` a second, resized by `scale`.
+
+        A new read ends the one before. Raises VideoError.
+        """
+        self._drain()
+        end = end_sec if end_sec is not None else self.limits.max_duration_sec
+        self._order(
+            read={"start": start_sec, "end": end, "max_fps": max_fps or 1000.0, "scale": min(1.0, scale)}
+        )
+        self._streaming = True
+        for _ in range(self.limits.max_frames):
+            answer = self._next("frame", "end")
+            if "end" in answer:
+                self._streaming = False
+                return
+            yield self._take(answer)
+        raise VideoError("VIDEO_TOO_LARGE", f"the video has more than {self.limits.max_frames} frames")
+
+    def _take(self, answer: dict[str, Any]) -> Frame:
+        height, width, slot = answer["height"], answer["width"], answer["frame"]
+        size = height * width * 3
+        shared = np.frombuffer(self._ring, np.uint8, size, slot * self._slot_bytes)
+        image = shared.reshape(height, width, 3).copy()
+        self._order(free=slot)
+        return Frame(answer["index"], answer["time"], image)
+
+    def _open(self, path: Path) -> VideoInfo:
+        limits = self.limits
+        self._order(
+            open=str(path.resolve()),
+            max_pixels=limits.max_pixels,
+            memory_bytes=limits.memory_bytes,
+            cpu_sec=limits.cpu_sec,
+            threads=cpu_limit(),
+        )
+        info = VideoInfo(**self._next("info")["info"])
+        if info.duration_sec > limits.max_duration_sec:
+            raise VideoError("VIDEO_TOO_LARGE", f"the video is {info.duration_sec:.0f} s long")
+        return info
+
+    def _share(self) -> mmap.mmap:
+        self._slot_bytes = self.info.width * self.info.height * 3
+        os.ftruncate(self._memory_fd, SLOTS * self._slot_bytes)
+        self._order(ring=self._memory_fd, slots=SLOTS, bytes=self._slot_bytes)
+        return mmap.mmap(self._memory_fd, SLOTS * self._slot_bytes)
+
+    def _drain(self) -> None:
+        if not self._streaming:
+            return
+        self._order(stop=True)
+        while "end" not in (answer := self._next("frame", "end")):
+            self._order(free=answer["frame"])
+        self._streaming = False
+
+    def _order(self, **order: Any) -> None:
+        assert self._child.stdin is not None
+        try:
+            self._child.stdin.write(json.dumps(order).encode() + b"\n")
+            self._child.stdin.flush()
+        except (BrokenPipeError, ValueError):
+            return  # The child is gone; its last answer or its exit status says why.
+
+    def _next(self, *wanted: str) -> dict[str, Any]:
+        """The next answer of a wanted kind; signs of life only restart the watch."""
+        while True:
+            line = self._answers.read(self.limits.frame_timeout_sec)
+            if line is None:
+                self.close()
+                message = f"the decoder was silent for {self.limits.frame_timeout_sec:.0f} s"
+                raise VideoError("VIDEO_DECODE_TIMEOUT", message)
+            if not line:
+                raise self._died()
+            answer: dict[str, Any] = json.loads(line)
+            if "error" in answer:
+                raise VideoError(answer["error"], answer["message"])
+            if any(kind in answer for kind in wanted):
+                return answer
+
+    def _died(self) -> VideoError:
+        status = self._child.wait()
+        self._last_words.seek(0)
+        words = self._last_words.read().decode(errors="replace").strip().splitlines()
+        reason = f"signal {-status}" if status < 0 else f"status {status}"
+        tail = f": {words[-1][:160]}" if words else ""
+        return VideoError("VIDEO_DECODE_CRASH", f"the decoder ended with {reason}{tail}")
+
+
+class _Lines:
+    """Lines from a pipe, with a time limit for each."""
+
+    def __init__(self, pipe: IO[bytes] | None) -> None:
+        assert pipe is not None
+        self._fd = pipe.fileno()
+        self._buffer = b""
+
+    def read(self, timeout_sec: float) -> bytes | None:
+        """One line; b"" at the end of the stream; None when the time is up."""
+        deadline = time.monotonic() + timeout_sec
+        while b"\n" not in self._buffer:
+            if not self._wait(deadline - time.monotonic()):
+                return None
+            chunk = os.read(self._fd, 65536)
+            if not chunk:
+                return b""
+            self._buffer += chunk
+        line, self._buffer = self._buffer.split(b"\n", 1)
+        return line
+
+    def _wait(self, timeout_sec: float) -> bool:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._fd, selectors.EVENT_READ)
+            return bool(selector.select(max(0.0, timeout_sec)))
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise VideoError("VIDEO_NOT_A_VIDEO", "there is no such file")
+    if path.stat().st_size == 0:
+        raise VideoError("VIDEO_EMPTY", "the file is empty")
+
+
+def _temporary_fd() -> int:
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def _start(memory_fd: int, last_words: IO[bytes]) -> subprocess.Popen[bytes]:
+    environment = {
+        "OPENCV_FFMPEG_CAPTURE_OPTIONS": CAPTURE_OPTIONS,
+        "OPENCV_LOG_LEVEL": "ERROR",
+        "OPENBLAS_NUM_THREADS": "1",
+        **{name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "TMPDIR") if name in os.environ},
+    }
+    # -I: neither the working folder nor the user's site can slip a module in.
+    return subprocess.Popen(
+        [sys.executable, "-I", "-m", "playerscore_worker.decoding"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=last_words,
+        env=environment,
+        pass_fds=(memory_fd,),
+    )
