@@ -22,6 +22,7 @@ ATTEMPT_LABEL: Final = f"{GROUP}/attempt"
 ROLE_LABEL: Final = f"{GROUP}/role"
 SPEC_HASH_ANNOTATION: Final = f"{GROUP}/spec-hash"
 GENERATION_ANNOTATION: Final = f"{GROUP}/generation"
+IDEMPOTENCY_ANNOTATION: Final = f"{GROUP}/idempotency-key"
 QUEUE_LABEL: Final = "kueue.x-k8s.io/queue-name"
 
 MANAGED_BY: Final = f"{GROUP}/operator"

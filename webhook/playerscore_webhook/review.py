@@ -8,11 +8,10 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
-from playerscore import admission, names
+from playerscore import admission, lenient, names
 from playerscore.edits import Violation
 from playerscore.names import Reason
 from playerscore.resources import ScoringJobSpec, ScoringJobStatus, ScoringRuntimeSpec
-from playerscore_webhook import lenient
 
 Document = dict[str, Any]
 

@@ -1,11 +1,10 @@
 """Reading stored objects that the models of this version do not know whole.
 
-The API server has checked every new object against the CRD's schema before a webhook sees it. But a stored
-object can be older than the schema, and during an upgrade the schema can be newer than this program. Such
-an object is still judged, by the parts that can be read: an unknown field is left out, and a field with an
-unreadable value counts as absent. Absent is the safe reading in the three places that matter: an absent old
-field differs from any new one, an absent selection is missing, and an absent `suspend` is true, so that an
-enqueue is judged.
+A stored object can be older than the CRD's schema, and during an upgrade the schema can be newer than a
+program. Such an object is still judged and shown, by the parts that can be read: an unknown field is left
+out, and a field with an unreadable value counts as absent. Absent is the safe reading in the three places
+that matter: an absent old field differs from any new one, an absent selection is missing, and an absent
+`suspend` is true, so that an enqueue is judged.
 """
 
 import copy
