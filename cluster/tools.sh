@@ -3,11 +3,12 @@
 # its pinned Go module: the same where no binary can be downloaded as elsewhere.
 #   cluster/tools.sh kind kubectl helm ...
 set -euo pipefail
+# shellcheck source=cluster/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-KUBE_FLAGS="-X k8s.io/component-base/version.gitVersion=$KUBERNETES_VERSION
-  -X k8s.io/component-base/version.gitMajor=1
-  -X k8s.io/component-base/version.gitMinor=$(cut -d. -f2 <<<"$KUBERNETES_VERSION")"
+readonly STAMP=k8s.io/component-base/version
+KUBE_FLAGS="-X $STAMP.gitVersion=$KUBERNETES_VERSION -X $STAMP.gitMajor=1"
+KUBE_FLAGS+=" -X $STAMP.gitMinor=$(cut -d. -f2 <<<"$KUBERNETES_VERSION")"
 
 # describe NAME: sets group (folder of its module), version, module (whose version
 # it is), package, and seconds (a cold build on 2 cores, nothing else running).
@@ -20,13 +21,13 @@ describe() {
     kind) tool kind "$KIND_VERSION" sigs.k8s.io/kind sigs.k8s.io/kind 15 ;;
     helm) tool helm "$HELM_VERSION" helm.sh/helm/v4 helm.sh/helm/v4/cmd/helm 90 ;;
     kubeconform) tool kubeconform "$KUBECONFORM_VERSION" github.com/yannh/kubeconform github.com/yannh/kubeconform/cmd/kubeconform 5 ;;
-    versitygw) tool versitygw "$VERSITYGW_VERSION" github.com/versity/versitygw github.com/versity/versitygw/cmd/versitygw 40 ;;
+    versitygw) tool versitygw "$VERSITYGW_VERSION" github.com/versity/versitygw github.com/versity/versitygw/cmd/versitygw 60 ;;
     containerd | containerd-shim-runc-v2 | ctr) tool containerd "$CONTAINERD_VERSION" github.com/containerd/containerd/v2 "github.com/containerd/containerd/v2/cmd/$1" 40 ;;
     host-local) cni ipam/host-local ;;
     portmap) cni meta/portmap ;;
     bridge | loopback | ptp) cni "main/$1" ;;
     coredns) tool coredns "$COREDNS_VERSION" github.com/coredns/coredns ./cmd/coredns 60 ;;
-    nodeagent) tool nodeagent "$(hash_of "$CLUSTER_DIR/gomod/nodeagent")" "" ./cmd/nodeagent 30 ;;
+    nodeagent) tool nodeagent "$(hash_of "$CLUSTER_DIR/gomod/nodeagent")" "" ./cmd/nodeagent 60 ;;
     *) die "unknown tool '$1'" ;;
   esac
 }
@@ -78,10 +79,12 @@ build() {
   if [ -n "$module" ] && ! grep -q "$module $version\$" "$CLUSTER_DIR/gomod/$group/go.mod"; then
     die "versions.env wants $module $version, gomod/$group/go.mod has another"
   fi
+  local flags="-s -w"
+  [ "$group" != kubernetes ] || flags+=" $KUBE_FLAGS"
   say "building $name $version (about $seconds s when nothing is cached)"
   logged "build-$name" env -C "$CLUSTER_DIR/gomod/$group" CGO_ENABLED=0 GOFLAGS=-buildvcs=false \
     nice "$BIN/go" build -trimpath -tags "no_btrfs no_devmapper no_zfs" \
-    -ldflags "-s -w ${group:+$([ "$group" = kubernetes ] && echo $KUBE_FLAGS)}" \
+    -ldflags "$flags" \
     -o "$target.part" "$package"
   mv "$target.part" "$target"
   say "built $name in $((SECONDS - begin)) s"
