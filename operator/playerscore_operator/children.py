@@ -1,0 +1,153 @@
+"""What child Jobs and their pods say: running, waiting and why, ended and how. Pure."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from playerscore.names import Reason
+from playerscore.resources import Result
+from playerscore.tasks import EXIT_BAD_INPUT, EXIT_OUT_OF_MEMORY, Failure
+
+Json = dict[str, Any]
+MAIN_CONTAINER = "analyze"
+LAST_WORDS = 1000
+
+
+class JobState(StrEnum):
+    """Where a child Job stands."""
+
+    ABSENT = "absent"
+    DELETING = "deleting"
+    ACTIVE = "active"
+    COMPLETE = "complete"
+    FAILED = "failed"
+
+
+class Blame(StrEnum):
+    """Whose failure it was, which decides whether it is worth another try."""
+
+    INPUT = "input"
+    MEMORY = "memory"
+    DEADLINE = "deadline"
+    MACHINE = "machine"
+
+
+class Ending(NamedTuple):
+    """How an attempt failed."""
+
+    blame: Blame
+    code: str
+    message: str
+
+
+def job_state(job: Json | None) -> JobState:
+    """The state of a child Job; an ended one stays ended while it is being deleted."""
+    if job is None:
+        return JobState.ABSENT
+    done = {item["type"] for item in _conditions(job) if item["status"] == "True"}
+    if "Complete" in done:
+        return JobState.COMPLETE
+    if "Failed" in done:
+        return JobState.FAILED
+    return JobState.DELETING if "deletionTimestamp" in job["metadata"] else JobState.ACTIVE
+
+
+def running_pod(pods: list[Json]) -> Json | None:
+    """The pod whose main container runs."""
+    for pod in reversed(pods):
+        states = pod.get("status", {}).get("containerStatuses", [])
+        if any(item["name"] == MAIN_CONTAINER and "running" in item.get("state", {}) for item in states):
+            return pod
+    return None
+
+
+def waiting_for(job: Json, pods: list[Json]) -> str:
+    """Why no pod runs yet, in the cluster's own words."""
+    if job.get("spec", {}).get("suspend"):
+        return "The queue has not admitted the Job yet"
+    for pod in reversed(pods):
+        for item in _conditions(pod):
+            if item["type"] == "PodScheduled" and item["status"] == "False":
+                return f"{item.get('reason', 'Unschedulable')}: {item.get('message', '')}"
+        for status in _containers(pod):
+            waiting = status.get("state", {}).get("waiting")
+            if waiting and waiting.get("reason") not in (None, "PodInitializing", "ContainerCreating"):
+                return f"{waiting['reason']}: {waiting.get('message', '')}"
+        return "The pod is starting"
+    return "The pod is not there yet"
+
+
+def node_of(pod: Json | None) -> str | None:
+    return pod["spec"].get("nodeName") if pod else None
+
+
+def created(job: Json) -> datetime:
+    """When a child was created, by the API server's clock."""
+    return datetime.fromisoformat(job["metadata"]["creationTimestamp"])
+
+
+def ending(job: Json, pods: list[Json]) -> Ending:
+    """Whose fault a failed Job was, with the last words of its pod."""
+    reasons = {item.get("reason") for item in _conditions(job) if item["type"] == "Failed"}
+    if "DeadlineExceeded" in reasons:
+        return Ending(
+            Blame.DEADLINE,
+            Reason.ACTIVE_DEADLINE,
+            "The attempt ran longer than activeDeadlineSeconds allows",
+        )
+    terminated = _first_failure(pods)
+    if terminated is None:
+        return Ending(Blame.MACHINE, Reason.WORKER_FAILED, "The pod is gone and left no word")
+    code, message = _words(terminated)
+    exit_code = terminated.get("exitCode")
+    if exit_code == EXIT_BAD_INPUT:
+        return Ending(Blame.INPUT, code or "VIDEO_DECODE_FAILED", message)
+    if exit_code == EXIT_OUT_OF_MEMORY or terminated.get("reason") == "OOMKilled":
+        return Ending(Blame.MEMORY, "OUT_OF_MEMORY", message or "The worker ran out of memory")
+    text = message or f"{terminated.get('reason', 'Error')}, exit code {exit_code}"
+    return Ending(Blame.MACHINE, code or Reason.WORKER_FAILED, text)
+
+
+def result_of(pods: list[Json]) -> Result | None:
+    """The result in the main container's termination message: the way that needs no network."""
+    for pod in reversed(pods):
+        for status in _containers(pod):
+            terminated = status.get("state", {}).get("terminated")
+            if status["name"] != MAIN_CONTAINER or not terminated:
+                continue
+            try:
+                return Result.model_validate_json(terminated.get("message") or "")
+            except ValidationError:
+                continue
+    return None
+
+
+def _conditions(body: Json) -> list[Json]:
+    found: list[Json] = body.get("status", {}).get("conditions") or []
+    return found
+
+
+def _containers(pod: Json) -> list[Json]:
+    status = pod.get("status", {})
+    return [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
+
+
+def _first_failure(pods: list[Json]) -> Json | None:
+    """The first container that failed, in the order in which they run, in the newest pod that says so."""
+    for pod in reversed(pods):
+        for status in _containers(pod):
+            terminated: Json | None = status.get("state", {}).get("terminated")
+            if terminated and terminated.get("exitCode") and status["name"] != "report":
+                return terminated
+    return None
+
+
+def _words(terminated: Json) -> tuple[str, str]:
+    text = terminated.get("message") or ""
+    try:
+        failure = Failure.model_validate_json(text)
+    except ValidationError:
+        return "", text[-LAST_WORDS:]
+    return failure.code, failure.message

@@ -1,0 +1,253 @@
+"""The Jobs that the operator creates, as plain dicts. Pure.
+
+One pod: `report`, a native sidecar that alone holds tokens; `fetch`, which downloads the video; `analyze`,
+which decodes it and needs neither network nor token.
+"""
+
+import hashlib
+import json
+from typing import Any, Final
+
+from playerscore import coherence, names
+from playerscore.resources import Accelerator, Analysis, PreviewSettings, ScoringRuntimeSpec
+from playerscore.tasks import TASK_VARIABLE, AnalysisTask, PodTask, PreviewTask
+from playerscore_operator.observe import Observed
+
+Json = dict[str, Any]
+
+USER_ID: Final = 10001
+WORK: Final = "/work"
+SCRATCH_BYTES: Final = 2**30
+TOKEN_SECONDS: Final = 3600
+TOKENS: Final = "/var/run/secrets/playerscore"
+SMALL: Final = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}}
+MODERATE: Final = {"requests": {"cpu": "250m", "memory": "512Mi"}, "limits": {"memory": "2Gi"}}
+RESTRICTED: Final = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+
+
+def spec_hash(observed: Observed) -> str:
+    """A digest of what an attempt depends on; another digest means another attempt."""
+    spec = observed.spec
+    parts = [spec.player_ref, spec.target, spec.analysis, spec.pitch]
+    dumped = [part.model_dump(mode="json") if part else None for part in parts]
+    return hashlib.sha256(json.dumps([*dumped, spec.runtime_name]).encode()).hexdigest()[:16]
+
+
+def preview_job(observed: Observed, runtime: ScoringRuntimeSpec, number: int, api_url: str) -> Json:
+    """The Job of preview run `number`; never asks for an accelerator."""
+    task = PreviewTask(**_task(observed, runtime), preview=observed.spec.preview or PreviewSettings())
+    name = names.preview_job_name(observed.uid, number)
+    return _job(observed, runtime, name, task, api_url, accelerator=None)
+
+
+def analysis_job(observed: Observed, runtime: ScoringRuntimeSpec, attempt: int, api_url: str) -> Json:
+    """The Job of analysis attempt `attempt`. Only for a job that passed the checks."""
+    target = observed.spec.target
+    if target is None:
+        raise ValueError("an analysis needs a target")
+    verdict = coherence.judge(observed.spec.player_ref, target, observed.status.preview)
+    task = AnalysisTask(
+        **_task(observed, runtime),
+        attempt=attempt,
+        generation=observed.generation,
+        target=target,
+        start_time_sec=_start(observed),
+        target_forced=verdict.reason is names.Reason.FORCED,
+        target_iou=verdict.iou,
+        analysis=observed.spec.analysis or Analysis(),
+    )
+    name = names.analysis_job_name(observed.uid, attempt)
+    return _job(observed, runtime, name, task, api_url, accelerator=runtime.accelerator)
+
+
+def _start(observed: Observed) -> float:
+    """The stored time of the confirmed frame; without a preview the time that the spec gives."""
+    target, preview = observed.spec.target, observed.status.preview
+    if target is None:
+        return 0.0
+    frame = coherence.find_frame(preview, target.frame_key) if preview else None
+    return frame.time_sec if frame else (target.time_sec or 0.0)
+
+
+def _task(observed: Observed, runtime: ScoringRuntimeSpec) -> Json:
+    preview, video = observed.status.preview, observed.spec.video
+    return {
+        "namespace": observed.namespace,
+        "name": observed.name,
+        "uid": observed.uid,
+        "image": runtime.image,
+        "video": video,
+        "video_sha256": preview.video.sha256 if preview else video.sha256,
+        "sources": [prefix.replace("{namespace}", observed.namespace) for prefix in runtime.sources],
+        "video_limits": runtime.video_limits,
+        "detector": runtime.detector,
+    }
+
+
+def _job(
+    observed: Observed,
+    runtime: ScoringRuntimeSpec,
+    name: str,
+    task: PodTask,
+    api_url: str,
+    accelerator: Accelerator | None,
+) -> Json:
+    analysis = isinstance(task, AnalysisTask)
+    labels = _labels(observed, task)
+    queued = {names.QUEUE_LABEL: observed.spec.queue_name} if analysis and observed.spec.queue_name else {}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": name,
+            "namespace": observed.namespace,
+            "labels": labels | queued,
+            "annotations": {
+                names.SPEC_HASH_ANNOTATION: spec_hash(observed),
+                names.GENERATION_ANNOTATION: str(observed.generation),
+            },
+            "ownerReferences": [_owner(observed)],
+        },
+        "spec": {
+            # An attempt that fails is repeated by the operator, which judges again; disruption is not counted.
+            "backoffLimit": 0,
+            "podReplacementPolicy": "Failed",
+            "podFailurePolicy": {
+                "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]
+            },
+            "activeDeadlineSeconds": observed.spec.active_deadline_seconds or runtime.active_deadline_seconds,
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": _pod(observed, runtime, task, api_url, accelerator),
+            },
+        },
+    }
+
+
+def _labels(observed: Observed, task: PodTask) -> Json:
+    attempt = str(task.attempt) if isinstance(task, AnalysisTask) else "preview"
+    return {
+        "app.kubernetes.io/name": "playerscore",
+        "app.kubernetes.io/managed-by": "playerscore-operator",
+        names.JOB_LABEL: observed.name,
+        names.UID_LABEL: observed.uid,
+        names.ATTEMPT_LABEL: attempt,
+        names.ROLE_LABEL: "worker",
+    }
+
+
+def _owner(observed: Observed) -> Json:
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": names.JOB_KIND,
+        "name": observed.name,
+        "uid": observed.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def _pod(
+    observed: Observed,
+    runtime: ScoringRuntimeSpec,
+    task: PodTask,
+    api_url: str,
+    accelerator: Accelerator | None,
+) -> Json:
+    verb = "analyze" if isinstance(task, AnalysisTask) else "preview"
+    priority = observed.spec.priority_class_name if isinstance(task, AnalysisTask) else None
+    pod: Json = {
+        "serviceAccountName": names.WORKER_ACCOUNT,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": 30,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER_ID,
+            "runAsGroup": USER_ID,
+            "fsGroup": USER_ID,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "initContainers": [
+            _reporter(runtime, task, api_url),
+            _container("fetch", "fetch", runtime, task, SMALL),
+        ],
+        "containers": [_container("analyze", verb, runtime, task, _resources(runtime, accelerator))],
+        "volumes": _volumes(task),
+    }
+    if priority:
+        pod["priorityClassName"] = priority
+    return pod | (_placement(accelerator) if accelerator else {})
+
+
+def _placement(accelerator: Accelerator) -> Json:
+    placed: Json = {}
+    if accelerator.runtime_class_name:
+        placed["runtimeClassName"] = accelerator.runtime_class_name
+    if accelerator.node_selector:
+        placed["nodeSelector"] = accelerator.node_selector
+    if accelerator.tolerations:
+        placed["tolerations"] = [
+            item.model_dump(mode="json", exclude_none=True) for item in accelerator.tolerations
+        ]
+    return placed
+
+
+def _resources(runtime: ScoringRuntimeSpec, accelerator: Accelerator | None) -> Json:
+    chosen = runtime.resources.model_dump(exclude_none=True) if runtime.resources else MODERATE
+    if accelerator is None:
+        return chosen
+    limits = {**chosen.get("limits", {}), accelerator.resource_name: str(accelerator.count)}
+    return {**chosen, "limits": limits}
+
+
+def _container(name: str, verb: str, runtime: ScoringRuntimeSpec, task: PodTask, resources: Json) -> Json:
+    return {
+        "name": name,
+        "image": runtime.image,
+        "command": ["python", "-m", "playerscore_worker", verb],
+        "env": [
+            {"name": TASK_VARIABLE, "value": task.model_dump_json(by_alias=True, exclude_none=True)},
+            {"name": "HOME", "value": "/tmp"},  # noqa: S108 - an emptyDir of the pod's own
+            {"name": "MPLCONFIGDIR", "value": "/tmp"},  # noqa: S108 - the same
+        ],
+        "resources": resources,
+        "securityContext": RESTRICTED,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [{"name": "work", "mountPath": WORK}, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
+    }
+
+
+def _reporter(runtime: ScoringRuntimeSpec, task: PodTask, api_url: str) -> Json:
+    """The native sidecar; the only one that is given tokens."""
+    container = _container("report", "report", runtime, task, SMALL)
+    container["restartPolicy"] = "Always"
+    container["env"].append({"name": "PLAYERSCORE_API_URL", "value": api_url})
+    container["volumeMounts"] += [
+        {"name": "kube-token", "mountPath": f"{TOKENS}/kube", "readOnly": True},
+        {"name": "api-token", "mountPath": f"{TOKENS}/api", "readOnly": True},
+    ]
+    return container
+
+
+def _volumes(task: PodTask) -> list[Json]:
+    size = task.video_limits.bytes + SCRATCH_BYTES
+    token = {"path": "token", "expirationSeconds": TOKEN_SECONDS}
+    kube = [
+        {"serviceAccountToken": token},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+    ]
+    return [
+        {"name": "work", "emptyDir": {"sizeLimit": str(size)}},
+        {"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}},
+        {"name": "kube-token", "projected": {"sources": kube}},
+        {
+            "name": "api-token",
+            "projected": {"sources": [{"serviceAccountToken": token | {"audience": names.API_AUDIENCE}}]},
+        },
+    ]

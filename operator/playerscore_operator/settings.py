@@ -1,0 +1,36 @@
+"""Settings of the operator, from environment variables that begin with `PLAYERSCORE_`."""
+
+import socket
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Read once at start; every value can be set by the chart."""
+
+    model_config = SettingsConfigDict(env_prefix="PLAYERSCORE_", frozen=True)
+
+    namespace: str = "playerscore-system"
+    """The operator's own namespace: the Lease and the webhook's Secret live there."""
+    namespaces: list[str] = []
+    """Namespaces whose ScoringJobs are looked after; all when empty."""
+    api_url: str = "http://playerscore-api.playerscore-system.svc:8080"
+    """The REST API as worker pods reach it."""
+    identity: str = Field(default_factory=socket.gethostname)
+    """This replica's name in the Lease."""
+    lease_name: str = "playerscore-operator"
+    lease_seconds: int = 15
+    renew_deadline_seconds: int = 10
+    retry_seconds: int = 2
+    health_port: int = 8080
+    """Serves /healthz, /readyz and /metrics."""
+    resync_seconds: float = 300
+    workers: int = 8
+    """How many jobs are reconciled at a time."""
+    webhook_configuration: str | None = None
+    """The ValidatingWebhookConfiguration to give a certificate; none when cert-manager does it."""
+    webhook_secret: str = "playerscore-webhook-tls"  # noqa: S105 - the name of a Secret
+    webhook_service: str = "playerscore-webhook"
+    certificate_check_seconds: float = 3600
+    log_level: str = "info"
