@@ -1,0 +1,102 @@
+"""`python -m playerscore_operator`: waits for the Lease, then watches and reconciles until it is stopped."""
+
+import asyncio
+import os
+import signal
+
+import kopf
+import structlog
+
+from playerscore_operator import certificates, handlers, leader, logs, metrics
+from playerscore_operator.cluster import Cluster
+from playerscore_operator.controller import Controller
+from playerscore_operator.health import Health
+from playerscore_operator.settings import Settings
+
+STOP_SECONDS = 8.0
+
+log = structlog.get_logger("playerscore.operator")
+
+
+class Operator:
+    """The process: health from the start, everything else while it leads."""
+
+    def __init__(self, cluster: Cluster, settings: Settings) -> None:
+        self.cluster = cluster
+        self.settings = settings
+        self.controller = Controller(cluster, settings)
+        self.health = Health(self.controller)
+        self.stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until SIGTERM or SIGINT; raises what ended a part of it."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self.stop.set)
+        runner = await self.health.serve(self.settings.health_port)
+        self.health.ready.set()
+        beat = asyncio.create_task(self.health.beat())
+        election = asyncio.create_task(leader.lead(self.cluster, self.settings, self.lead, _lost))
+        stopping = asyncio.create_task(self.stop.wait())
+        try:
+            await asyncio.wait({stopping, election}, return_when=asyncio.FIRST_COMPLETED)
+            if election.done():
+                election.result()
+        finally:
+            await _cancelled(election, beat, stopping)
+            await leader.release(self.cluster, self.settings)
+            await runner.cleanup()
+
+    async def lead(self) -> None:
+        """What only the leader does. A part that ends ends the process: it is restarted clean."""
+        log.info("leading", identity=self.settings.identity)
+        metrics.LEADER.set(1)
+        self.health.leading = True
+        parts = [self._watch(), self.controller.run()]
+        if self.settings.webhook_configuration:
+            parts.append(certificates.keep(self.cluster, self.settings))
+        try:
+            await asyncio.gather(*parts)
+        except Exception:
+            log.exception("the leader failed")
+            os._exit(1)
+
+    async def _watch(self) -> None:
+        chosen = self.settings.namespaces
+        # `kopf.operator` would install the same signal handlers; only the flag stops it here.
+        await kopf.operator(
+            registry=handlers.registry(self.controller),
+            settings=handlers.settings(),
+            clusterwide=not chosen,
+            namespaces=chosen,
+            standalone=True,
+            identity=self.settings.identity,  # type: ignore[arg-type] # a NewType that is not exported
+            stop_flag=self.stop,
+        )
+        if not self.stop.is_set():
+            raise RuntimeError("Kopf ended by itself")
+
+
+async def _lost() -> None:
+    """Another replica may lead already: nothing may be written any more."""
+    log.error("the Lease was lost")
+    os._exit(1)
+
+
+async def _cancelled(*tasks: asyncio.Task[object]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks, timeout=STOP_SECONDS)
+
+
+async def main() -> None:
+    settings = Settings()
+    logs.configure(settings.log_level)
+    cluster = await Cluster.connect()
+    try:
+        await Operator(cluster, settings).run()
+    finally:
+        await cluster.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

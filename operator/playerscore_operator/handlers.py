@@ -1,0 +1,62 @@
+"""Kopf's decorators and nothing else: every event puts a key into the queue.
+
+No create, update or delete handlers, timers or daemons: those need annotations and finalizers, and a
+finalizer blocks deletion while the operator is down.
+"""
+
+import random
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import kopf
+
+from playerscore import names
+from playerscore_operator.controller import Controller
+
+LONGEST_BACKOFF_SECONDS = 15.0
+
+
+class JitteredBackoffs:
+    """Delays without an end: Kopf exits when they run out, and an exit means minutes of crash loop."""
+
+    def __iter__(self) -> Iterator[float]:
+        delay = 0.5
+        while True:
+            yield delay * random.uniform(0.75, 1.25)  # noqa: S311 - spreads retries, guards nothing
+            delay = min(LONGEST_BACKOFF_SECONDS, delay * 2)
+
+
+def registry(controller: Controller) -> kopf.OperatorRegistry:
+    """The handlers of one controller."""
+    handlers = kopf.OperatorRegistry()
+    ours = {names.UID_LABEL: kopf.PRESENT}
+
+    @kopf.on.event(names.GROUP, names.VERSION, names.JOB_PLURAL, registry=handlers)
+    async def scoringjob(namespace: str | None, name: str, **_: Any) -> None:
+        controller.heard_of(str(namespace), name)
+
+    @kopf.on.event("batch", "v1", "jobs", labels=ours, registry=handlers)
+    async def child(namespace: str | None, labels: Mapping[str, str], **_: Any) -> None:
+        controller.heard_of(str(namespace), labels[names.JOB_LABEL])
+
+    @kopf.on.event("", "v1", "pods", labels=ours, registry=handlers)
+    async def pod(namespace: str | None, labels: Mapping[str, str], **_: Any) -> None:
+        controller.heard_of(str(namespace), labels[names.JOB_LABEL])
+
+    return handlers
+
+
+def settings() -> kopf.OperatorSettings:
+    """Kopf as this operator needs it; the reasons are in the names and in the module's docstring."""
+    chosen = kopf.OperatorSettings()
+    chosen.posting.enabled = False
+    chosen.posting.loggers = False
+    chosen.networking.connect_timeout = 5
+    chosen.networking.request_timeout = 30
+    chosen.networking.error_backoffs = JitteredBackoffs()
+    chosen.watching.server_timeout = 600
+    chosen.watching.connect_timeout = 10
+    chosen.watching.chunk_size = 500
+    chosen.peering.standalone = True
+    chosen.persistence.finalizer = f"{names.GROUP}/operator"
+    return chosen
