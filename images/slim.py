@@ -14,11 +14,14 @@ COMMON = {
     "**/__pycache__": "read-only roots cannot refresh it, and the wheels do not need it",
     "**/tests": "libraries' own tests",
     "**/*.pyi": "for type checkers",
+    "**/*.c": "sources of compiled modules",
+    "**/*.cpp": "sources of compiled modules",
     "**/*.pyx": "sources of compiled modules",
     "**/*.pxd": "declarations for compiling against",
     "**/*.h": "headers for compiling against",
 }
 CONTROL_PLANE = {
+    "kubernetes/client/models/v[0-9]*": "the blocking client's types; the programs use the asynchronous client",
     "botocore/data/*": "descriptions of every AWS service; the store is S3 alone",
 }
 KEEP = {
