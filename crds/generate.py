@@ -1,6 +1,7 @@
 """Writes the CRDs from the models into crds/ and the chart; `--check` fails when a file is stale."""
 
 import difflib
+import re
 import sys
 from pathlib import Path
 
@@ -19,6 +20,10 @@ class Dumper(yaml.SafeDumper):
 
     def ignore_aliases(self, data: object) -> bool:
         return True
+
+
+# YAML 1.1, which Kubernetes reads, takes a bare y for true; PyYAML alone does not. So the box's y is quoted.
+Dumper.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^[yYnN]$"), list("yYnN"))
 
 
 def files() -> dict[Path, str]:
