@@ -113,12 +113,12 @@ def judge(people: Boxes, asked: npt.NDArray[np.bool_], reported: Boxes) -> Judge
     # People who are asked for go first where two would take the same box.
     rows, columns = linear_sum_assignment(-np.where(overlap >= IOU, overlap + asked[:, None], 0))
     good = overlap[rows, columns] >= IOU
-    found, owner = np.zeros(len(people), bool), np.full(len(reported), -1)
-    found[rows[good]] = True
-    owner[columns[good]] = rows[good]
-    on_hidden = (overlap[~asked] >= 0.3).any(0) if (~asked).any() else np.zeros(len(reported), bool)
-    counted = np.where(owner >= 0, asked[owner], ~on_hidden)
-    return Judged(found[asked], (owner >= 0)[counted])
+    rows, columns = rows[good], columns[good]
+    found, right = np.zeros(len(people), bool), np.zeros(len(reported), bool)
+    found[rows], right[columns] = True, True
+    counted = np.asarray(~(overlap[~asked] >= 0.3).any(0))
+    counted[columns] = asked[rows]
+    return Judged(found[asked], right[counted])
 
 
 def score_windows(detector: EmbeddedDetector, per_height: int) -> Scores:

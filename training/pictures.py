@@ -112,7 +112,7 @@ class PictureSupply:
 
     @property
     def rendered(self) -> int:
-        return min(self._done)
+        return int(min(self._done))
 
     def batch(self, step: int, count: int, rng: np.random.Generator) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:  # fmt: skip
         """Return pictures (count, size, size, 3) and boxes (count, MOST_BOXES, 5) for a step; waits for them."""
