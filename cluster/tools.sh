@@ -27,7 +27,8 @@ describe() {
     portmap) cni meta/portmap ;;
     bridge | loopback | ptp) cni "main/$1" ;;
     coredns) tool coredns "$COREDNS_VERSION" github.com/coredns/coredns ./cmd/coredns 60 ;;
-    nodeagent) tool nodeagent "$(hash_of "$CLUSTER_DIR/gomod/nodeagent")" "" ./cmd/nodeagent 60 ;;
+    nodeagent) tool nodeagent "$(hash_of cluster/gomod/nodeagent)" "" ./cmd/nodeagent 60 ;;
+    pause) tool pause "$(hash_of cluster/gomod/pause)" "" . 5 ;;
     *) die "unknown tool '$1'" ;;
   esac
 }

@@ -1,0 +1,3 @@
+module playerscore/cluster/pause
+
+go 1.26.0
