@@ -26,23 +26,20 @@ seconds() {
   case $1 in control-plane) echo 60 ;; worker) echo 90 ;; worker-gpu) echo 300 ;; *) echo 5 ;; esac
 }
 
+# choose_builder: docker, also one of the project's own; podman and buildah where they are all there is.
 choose_builder() {
   if [ -n "${BUILDER:-}" ]; then return; fi
-  if [ -x "$ROOT/cluster/docker.sh" ]; then
-    eval "$("$ROOT/cluster/docker.sh" env)"
-  fi
-  for BUILDER in docker podman buildah; do
-    if command -v "$BUILDER" >/dev/null; then return; fi
+  for BUILDER in podman buildah; do
+    if command -v "$BUILDER" >/dev/null && ! command -v docker >/dev/null; then return; fi
   done
-  die "docker, podman or buildah is needed: apt-get install docker.io"
+  BUILDER=docker
+  use_docker
 }
 
-# The base: the one named, the one made here where none can be pulled, the public one.
+# choose_base: the one named, else the public one or its replacement where it cannot be pulled.
 choose_base() {
-  if [ -z "${BASE_IMAGE:-}" ] && [ -x "$ROOT/images/base/build.sh" ]; then
-    BASE_IMAGE=$("$ROOT/images/base/build.sh")
-  fi
-  BASE_IMAGE=${BASE_IMAGE:-$PYTHON_IMAGE}
+  if [ -n "${BASE_IMAGE:-}" ]; then return; fi
+  if [ "$BUILDER" = docker ]; then BASE_IMAGE=$("$ROOT/images/base/build.sh"); else BASE_IMAGE=$PYTHON_IMAGE; fi
 }
 
 # stage NAME FOLDER: the build context, holding just what the image is made of.
