@@ -27,6 +27,7 @@ class Operator:
         self.controller = Controller(cluster, settings)
         self.health = Health(self.controller)
         self.stop = asyncio.Event()
+        self._leading: asyncio.Task[object] | None = None
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT; raises what ended a part of it."""
@@ -42,7 +43,8 @@ class Operator:
             if election.done():
                 election.result()
         finally:
-            await _cancelled(election, beat, stopping)
+            # First everything that writes ends, then another replica may begin.
+            await _cancelled(election, beat, stopping, *([self._leading] if self._leading else []))
             await leader.release(self.cluster, self.settings)
             await runner.cleanup()
 
@@ -51,6 +53,7 @@ class Operator:
         log.info("leading", identity=self.settings.identity)
         metrics.LEADER.set(1)
         self.health.leading = True
+        self._leading = asyncio.current_task()
         parts = [self._watch(), self.controller.run()]
         if self.settings.webhook_configuration:
             parts.append(certificates.keep(self.cluster, self.settings))
@@ -62,7 +65,7 @@ class Operator:
 
     async def _watch(self) -> None:
         chosen = self.settings.namespaces
-        # `kopf.operator` would install the same signal handlers; only the flag stops it here.
+        # Kopf takes over the signals while it runs; it returns when one came, and raises when it is unwell.
         await kopf.operator(
             registry=handlers.registry(self.controller),
             settings=handlers.settings(),
@@ -72,8 +75,7 @@ class Operator:
             identity=self.settings.identity,  # type: ignore[arg-type] # a NewType that is not exported
             stop_flag=self.stop,
         )
-        if not self.stop.is_set():
-            raise RuntimeError("Kopf ended by itself")
+        self.stop.set()
 
 
 async def _lost() -> None:

@@ -31,6 +31,11 @@ def registry(controller: Controller) -> kopf.OperatorRegistry:
     handlers = kopf.OperatorRegistry()
     ours = {names.UID_LABEL: kopf.PRESENT}
 
+    @kopf.on.login(registry=handlers)
+    async def login(settings: kopf.OperatorSettings, **_: Any) -> kopf.ConnectionInfo | None:
+        inside = kopf.login_with_service_account(settings=settings)
+        return inside or kopf.login_with_kubeconfig(settings=settings)
+
     @kopf.on.event(names.GROUP, names.VERSION, names.JOB_PLURAL, registry=handlers)
     async def scoringjob(namespace: str | None, name: str, **_: Any) -> None:
         controller.heard_of(str(namespace), name)
