@@ -7,44 +7,47 @@ from numpy.typing import NDArray
 
 from playerscore.geometry import Box
 
-Floats = NDArray[np.floating[Any]]
+AnyFloats = NDArray[np.floating[Any]]
+Floats = NDArray[np.float64]
 
 
-def iou_matrix(boxes_a_xyxy: Floats, boxes_b_xyxy: Floats) -> Floats:
+def iou_matrix(boxes_a_xyxy: AnyFloats, boxes_b_xyxy: AnyFloats) -> Floats:
     """IoU of every a with every b, shape (a, b), range [0, 1]; 0 for boxes without area."""
     shared = _intersections(boxes_a_xyxy, boxes_b_xyxy)
     union = areas(boxes_a_xyxy)[:, None] + areas(boxes_b_xyxy)[None] - shared
-    return np.where(shared > 0, shared / np.maximum(union, 1e-9), 0.0)
+    return np.asarray(np.where(shared > 0, shared / np.maximum(union, 1e-9), 0.0), np.float64)
 
 
-def cover_matrix(boxes_a_xyxy: Floats, boxes_b_xyxy: Floats) -> Floats:
+def cover_matrix(boxes_a_xyxy: AnyFloats, boxes_b_xyxy: AnyFloats) -> Floats:
     """Intersection over the smaller box of each pair, shape (a, b), range [0, 1]."""
     smaller = np.minimum(areas(boxes_a_xyxy)[:, None], areas(boxes_b_xyxy)[None])
-    return np.asarray(_intersections(boxes_a_xyxy, boxes_b_xyxy) / np.maximum(smaller, 1e-9))
+    return np.asarray(_intersections(boxes_a_xyxy, boxes_b_xyxy) / np.maximum(smaller, 1e-9), np.float64)
 
 
-def _intersections(boxes_a_xyxy: Floats, boxes_b_xyxy: Floats) -> Floats:
+def _intersections(boxes_a_xyxy: AnyFloats, boxes_b_xyxy: AnyFloats) -> Floats:
     low = np.maximum(boxes_a_xyxy[:, None, :2], boxes_b_xyxy[None, :, :2])
     high = np.minimum(boxes_a_xyxy[:, None, 2:], boxes_b_xyxy[None, :, 2:])
-    return np.asarray(np.prod(np.maximum(high - low, 0), axis=2))
+    return np.asarray(np.prod(np.maximum(high - low, 0), axis=2), np.float64)
 
 
-def areas(boxes_xyxy: Floats) -> Floats:
+def areas(boxes_xyxy: AnyFloats) -> Floats:
     """Areas, shape (n,); 0 for reversed boxes."""
-    return np.asarray(np.prod(np.maximum(boxes_xyxy[:, 2:] - boxes_xyxy[:, :2], 0), axis=1))
+    return np.asarray(np.prod(np.maximum(boxes_xyxy[:, 2:] - boxes_xyxy[:, :2], 0), axis=1), np.float64)
 
 
-def centres(boxes_xyxy: Floats) -> Floats:
+def centres(boxes_xyxy: AnyFloats) -> Floats:
     """Middles of boxes, shape (n, 2)."""
-    return np.asarray((boxes_xyxy[:, :2] + boxes_xyxy[:, 2:]) / 2)
+    return np.asarray((boxes_xyxy[:, :2] + boxes_xyxy[:, 2:]) / 2, np.float64)
 
 
-def around(centres_px: Floats, sizes_px: Floats) -> Floats:
+def around(centres_px: AnyFloats, sizes_px: AnyFloats) -> Floats:
     """Boxes xyxy (n, 4) from middles (n, 2) and sizes (n, 2)."""
-    return np.concatenate([centres_px - sizes_px / 2, centres_px + sizes_px / 2], axis=-1)
+    return np.asarray(
+        np.concatenate([centres_px - sizes_px / 2, centres_px + sizes_px / 2], axis=-1), np.float64
+    )
 
 
-def suppress(boxes_xyxy: Floats, scores: Floats, iou_threshold: float) -> NDArray[np.intp]:
+def suppress(boxes_xyxy: AnyFloats, scores: AnyFloats, iou_threshold: float) -> NDArray[np.intp]:
     """Greedy non-maximum suppression; indices that stay, best first."""
     order = np.argsort(-scores, kind="stable")
     overlapping = iou_matrix(boxes_xyxy, boxes_xyxy) > iou_threshold
@@ -55,7 +58,7 @@ def suppress(boxes_xyxy: Floats, scores: Floats, iou_threshold: float) -> NDArra
     return np.array(kept, dtype=np.intp)
 
 
-def to_normalised(box_xyxy: Floats, width: int, height: int) -> Box:
+def to_normalised(box_xyxy: AnyFloats, width: int, height: int) -> Box:
     """The part of a pixel box inside the picture, as xywh in 0..1."""
     x1, x2 = np.clip(box_xyxy[[0, 2]], 0, width) / width
     y1, y2 = np.clip(box_xyxy[[1, 3]], 0, height) / height

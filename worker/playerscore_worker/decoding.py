@@ -81,7 +81,7 @@ class Video:
         if not 1 <= self.fps <= 1000:
             self.fps = 25.0
         self.frame_count = max(0, int(self.capture.get(cv2.CAP_PROP_FRAME_COUNT)))
-        self.time_sec = -1.0
+        self.time_sec = self._previous_sec = -1.0
         self._grabbed = 0
         if not self.grab():
             raise RefusedError("VIDEO_DECODE_FAILED", "no frame of the video can be decoded")
@@ -114,6 +114,7 @@ class Video:
             say(tick=self._grabbed)
         stamp = float(self.capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
         step = self.time_sec + 1 / self.fps
+        self._previous_sec = self.time_sec
         self.time_sec = stamp if np.isfinite(stamp) and stamp > self.time_sec else max(0.0, step)
         return True
 
@@ -128,8 +129,10 @@ class Video:
 
     def go_to(self, start_sec: float) -> bool:
         """Hold the first frame at or after `start_sec`; False when there is none."""
-        held = self.time_sec >= start_sec - SAME_INSTANT_SEC
-        if held or start_sec - self.time_sec > 2 * SEEK_MARGIN_SEC:
+        wanted_sec = start_sec - SAME_INSTANT_SEC
+        if self._previous_sec < wanted_sec <= self.time_sec:
+            return True
+        if self.time_sec >= wanted_sec or wanted_sec - self.time_sec > 2 * SEEK_MARGIN_SEC:
             self._seek(start_sec)
         while self.time_sec < start_sec - SAME_INSTANT_SEC:
             if not self.grab():

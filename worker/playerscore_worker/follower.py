@@ -1,0 +1,229 @@
+"""Follow the confirmed player from his box, forwards to the end and backwards to the start.
+
+The video is walked in segments that fit into memory. Each segment is followed, checked by following it back
+(`following.check`), and its last second is followed again as the beginning of the next one, so that a swap
+just before a seam still meets a way back that is long enough to notice it.
+
+Frames are shrunk so that the player is about `WORKING_HEIGHT_PX` high: the detector sees no more than that
+anyway, and a segment of a 4K match then costs no more memory than one of a small video.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playerscore.errors import VideoError
+from playerscore.geometry import Box
+from playerscore_worker import boxes
+from playerscore_worker.camera import STILL, CameraStep
+from playerscore_worker.detectors import Detector
+from playerscore_worker.following.check import Run, follow_checked
+from playerscore_worker.following.joint import Follower, Sight, State
+from playerscore_worker.following.scene import Scene, Still
+from playerscore_worker.frames import Decoder, Frame, Limits
+
+__all__ = ["FollowedPath", "PathSample", "Start", "State", "follow"]
+
+Floats = NDArray[np.float64]
+Progress = Callable[[float, str], None]
+
+WORKING_HEIGHT_PX: Final = 56.0
+SEGMENT_FRAMES: Final = 150
+MIN_SEGMENT_FRAMES: Final = 24
+SEGMENT_BYTES: Final = 256 << 20
+SEAM_SHARE: Final = 1 / 6
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where the player was confirmed."""
+
+    time_sec: float
+    box_xywh: Box
+    """Normalised, 0..1."""
+
+
+@dataclass(frozen=True)
+class PathSample:
+    """The player on one frame."""
+
+    index: int
+    time_sec: float
+    state: State
+    box_xywh: Box | None
+    """Normalised to the picture; None when lost."""
+    confidence: float
+    """0..1."""
+    similarity: float | None
+    """Of the torso's colours with the confirmed box's, 0..1; None where he is overlapped or unsupported."""
+    agreement: bool | None
+    """Whether following back found the same place; None where nothing was compared."""
+    overlapped_by: tuple[int, ...]
+    """Neighbours whose boxes overlap his; the ids hold within one segment's length."""
+    reason: str | None
+    """Why he is lost: left-picture, occluded, not-seen, cut, ambiguous."""
+    camera: CameraStep
+    """Motion of the camera from the sample before in time to this one, in pixels of a picture that is
+    `FollowedPath.height` high."""
+
+
+@dataclass(frozen=True)
+class FollowedPath:
+    """The player's way through the video, in the order of time."""
+
+    samples: list[PathSample]
+    start: Start
+    fps: float
+    """Nominal rate of the samples."""
+    width: int
+    height: int
+
+
+def follow(
+    video: Path,
+    start: Start,
+    detector: Detector,
+    start_sec: float = 0.0,
+    end_sec: float | None = None,
+    max_fps: float | None = None,
+    on_progress: Progress = lambda share, message: None,
+    limits: Limits | None = None,
+) -> FollowedPath:
+    """Follow one player through start_sec <= time < end_sec. Raises VideoError.
+
+    A confirmed frame outside the range is moved to the range's nearer end only by following there: the range
+    is widened to contain it, and the samples outside are dropped at the end.
+    """
+    with Decoder(video, limits) as decoder:
+        info = decoder.info
+        end = min(end_sec if end_sec is not None else info.duration_sec + 1, info.duration_sec + 1)
+        fps = min(max_fps or info.fps, info.fps)
+        first = max(0.0, min(start_sec, start.time_sec))
+        walker = _Walker(decoder, detector, start, fps, (first, max(end, start.time_sec)), on_progress)
+        samples = in_time_order(walker.backwards(), walker.forwards())
+    samples = [s for s in samples if start_sec - 1e-3 <= s.time_sec < end]
+    if not samples:
+        raise VideoError("VIDEO_RANGE_EMPTY", f"{start_sec} s to {end_sec} s holds no frame of the video")
+    on_progress(1.0, f"{len(samples)} frames followed")
+    return FollowedPath(samples, start, fps, info.width, info.height)
+
+
+class _Walker:
+    """Walks segments outwards from the confirmed frame."""
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        detector: Detector,
+        start: Start,
+        fps: float,
+        range_sec: tuple[float, float],
+        on_progress: Progress,
+    ) -> None:
+        self._decoder, self._detector, self._start, self._fps = decoder, detector, start, fps
+        self._begin_sec, self._end_sec = range_sec
+        self._on_progress, self._done = on_progress, 0
+        info = decoder.info
+        tall = start.box_xywh.h * info.height
+        self._scale = min(1.0, WORKING_HEIGHT_PX / max(1.0, tall))
+        frame_bytes = info.width * info.height * 3 * self._scale**2
+        fitting = int(SEGMENT_BYTES / max(1.0, frame_bytes))
+        self._length = int(np.clip(fitting, MIN_SEGMENT_FRAMES, SEGMENT_FRAMES))
+        self._seam = max(2, int(self._length * SEAM_SHARE))
+        self._expected = max(1.0, (min(self._end_sec, info.duration_sec) - self._begin_sec) * fps)
+
+    def forwards(self) -> list[PathSample]:
+        """The confirmed frame and what follows, in the order of time."""
+        return self._walk(self._frames_from(self._anchor_sec))
+
+    def backwards(self) -> list[PathSample]:
+        """The confirmed frame and what comes before it, from late to early."""
+        return self._walk(self._reversed())
+
+    @property
+    def _anchor_sec(self) -> float:
+        """Just before the confirmed frame's time stamp."""
+        return max(0.0, self._start.time_sec - 0.5 / self._decoder.info.fps)
+
+    def _frames_from(self, begin_sec: float) -> Iterator[Frame]:
+        return self._decoder.read(begin_sec, self._end_sec, self._fps, self._scale)
+
+    def _reversed(self) -> Iterator[Frame]:
+        """Frames from the confirmed one backwards, one bounded segment in memory at a time."""
+        for anchor in self._frames_from(self._anchor_sec):
+            yield anchor
+            break
+        end = self._anchor_sec
+        part_sec = self._length / self._fps
+        while end > self._begin_sec:
+            begin = max(self._begin_sec, end - part_sec)
+            yield from reversed(list(self._decoder.read(begin, end, self._fps, self._scale)))
+            end = begin
+
+    def _walk(self, frames: Iterator[Frame]) -> list[PathSample]:
+        stills = [Still(frame) for frame in islice(frames, self._length)]
+        if not stills:
+            return []
+        scene = Scene(stills, self._detector)
+        box = boxes.to_pixels(self._start.box_xywh, scene.width, scene.height)
+        follower = Follower.start(scene, 0, box)
+        first = Sight(State.SUPPORTED, box, 1.0, 1.0, (), None)
+        samples: list[PathSample] = []
+        while True:
+            last = len(stills) < self._length
+            commit = len(stills) - 1 if last else len(stills) - 1 - self._seam
+            run = follow_checked(scene, follower, first, commit)
+            # Position 0 of a later segment is the committed end of the one before.
+            fresh = range(1 if samples else 0, commit + 1)
+            samples += [self._sample(scene, run, position) for position in fresh]
+            self._report(len(fresh))
+            if last:
+                return samples
+            follower, first = run.at_commit, run.sights[commit]
+            stills = stills[commit:]
+            stills += [Still(frame) for frame in islice(frames, self._length - len(stills))]
+            scene = Scene(stills, self._detector)
+
+    def _sample(self, scene: Scene, run: Run, position: int) -> PathSample:
+        frame, sight = scene.stills[position].frame, run.sights[position]
+        box = sight.box_xyxy
+        step = scene.step(position - 1, position) if position else STILL
+        return PathSample(
+            index=frame.index,
+            time_sec=frame.time_sec,
+            state=sight.state,
+            box_xywh=None if box is None else boxes.to_normalised(box, scene.width, scene.height),
+            confidence=round(sight.confidence, 4),
+            similarity=sight.similarity,
+            agreement=run.agreement[position],
+            overlapped_by=sight.overlapped_by,
+            reason=sight.reason,
+            camera=_scaled(step, self._decoder.info.height / scene.height),
+        )
+
+    def _report(self, new: int) -> None:
+        self._done += new
+        self._on_progress(min(0.99, self._done / self._expected), f"{self._done} frames followed")
+
+
+def in_time_order(backwards: list[PathSample], forwards: list[PathSample]) -> list[PathSample]:
+    """Both walks as one, the confirmed frame once.
+
+    The camera's step belongs to the later frame of each pair, but walking back it was met at the earlier one.
+    """
+    early = backwards[:0:-1]
+    joined = [*early, *forwards]
+    steps = [STILL, *(sample.camera.inverse() for sample in early)]
+    corrected = [replace(sample, camera=step) for sample, step in zip(joined, steps, strict=False)]
+    return corrected + joined[len(steps) :]
+
+
+def _scaled(step: CameraStep, factor: float) -> CameraStep:
+    matrix = step.matrix.copy()
+    matrix[:, 2] *= factor
+    return CameraStep(matrix, step.inlier_share)
