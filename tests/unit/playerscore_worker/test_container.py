@@ -1,0 +1,94 @@
+"""The look at a file before any decoder sees it."""
+
+import contextlib
+import struct
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from playerscore.errors import VideoError
+from playerscore.resources import VideoLimits
+from playerscore_worker import container
+
+LIMITS = VideoLimits()
+
+
+def box(kind: bytes, body: bytes = b"") -> bytes:
+    return struct.pack(">I4s", 8 + len(body), kind) + body
+
+
+def track(handler: bytes = b"vide", codec: bytes = b"avc1", width: int = 1280, height: int = 720) -> bytes:
+    mdhd = box(b"mdhd", b"\0" * 12 + struct.pack(">II", 1000, 20_000) + b"\0" * 4)
+    hdlr = box(b"hdlr", b"\0" * 8 + handler + b"\0" * 13)
+    entry = struct.pack(">I4s", 86, codec) + b"\0" * 24 + struct.pack(">HH", width, height) + b"\0" * 50
+    stsd = box(b"stsd", struct.pack(">II", 0, 1) + entry)
+    return box(b"trak", box(b"mdia", mdhd + hdlr + box(b"minf", box(b"stbl", stsd))))
+
+
+def movie(*tracks: bytes, data: bytes = b"12345678") -> bytes:
+    return box(b"ftyp", b"isom\0\0\0\0") + box(b"moov", b"".join(tracks)) + box(b"mdat", data)
+
+
+GOOD = movie(track(), track(handler=b"soun", codec=b"mp4a"))
+
+
+def checked(content: bytes, folder: Path, limits: VideoLimits = LIMITS) -> container.Header | None:
+    path = folder / "video"
+    path.write_bytes(content)
+    return container.check(path, limits)
+
+
+def test_a_good_file_tells_what_it_holds(tmp_path: Path) -> None:
+    assert checked(GOOD, tmp_path) == container.Header("avc1", 1280, 720, 20.0)
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"", "VIDEO_EMPTY"),
+        (b"this is a text, not a video", "VIDEO_NOT_A_VIDEO"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 100, "VIDEO_NOT_A_VIDEO"),
+        (movie(track(handler=b"soun")), "VIDEO_NOT_A_VIDEO"),  # sound alone
+        (GOOD[:-3], "VIDEO_TRUNCATED"),  # an upload that stopped
+        (
+            box(b"ftyp", b"isom\0\0\0\0") + box(b"mdat", b"12345678"),
+            "VIDEO_TRUNCATED",
+        ),  # its index is missing
+        (movie(track(), track()), "VIDEO_UNSUPPORTED"),  # which of the two?
+        (movie(track(codec=b"MAGY")), "VIDEO_UNSUPPORTED"),
+        (movie(track(width=16000, height=16000)), "VIDEO_TOO_LARGE"),
+    ],
+    ids=["empty", "text", "picture", "sound", "cut", "no-index", "two-videos", "codec", "huge"],
+)
+def test_a_bad_file_is_refused_with_its_code(content: bytes, code: str, tmp_path: Path) -> None:
+    with pytest.raises(VideoError) as refused:
+        checked(content, tmp_path)
+
+    assert refused.value.code == code
+
+
+def test_a_file_over_the_byte_limit_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(VideoError, match="bytes"):
+        checked(GOOD, tmp_path, VideoLimits(bytes=10))
+
+
+def test_matroska_is_left_to_the_decoder(tmp_path: Path) -> None:
+    assert checked(b"\x1a\x45\xdf\xa3" + b"\0" * 60, tmp_path) is None
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, len(GOOD) - 1), st.integers(0, 255)), max_size=12),
+    st.integers(0, len(GOOD)),
+)
+def test_no_damage_does_more_than_refuse(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int]], length: int
+) -> None:
+    content = bytearray(GOOD)
+    for position, value in changes:
+        content[position] = value
+    # Any other exception, and a walk without an end, fails here.
+    with contextlib.suppress(VideoError):
+        checked(bytes(content[:length]), tmp_path_factory.mktemp("damaged"))

@@ -1,0 +1,146 @@
+"""`python -m playerscore_worker report|fetch|preview|analyze`: one verb for each container of the pod."""
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import structlog
+from pydantic import ValidationError
+
+from playerscore.errors import SourceError, WorkerError
+from playerscore.tasks import EXIT_OUT_OF_MEMORY, AnalysisTask, Failure, PreviewTask
+from playerscore_worker import container, pod, source
+from playerscore_worker.pod import Pod
+
+SOURCE_PATIENCE_SECONDS = 120.0
+
+log = structlog.get_logger("playerscore.worker")
+
+
+def report(files: Pod) -> None:
+    """The sidecar."""
+    from playerscore_worker.report import Reporter
+    from playerscore_worker.settings import ReportSettings
+
+    Reporter(pod.task(), files, ReportSettings()).run()
+
+
+def fetch(files: Pod) -> None:
+    """Download the video, check that it is the pinned one and worth decoding."""
+    task = pod.task()
+    prefix = source.check_allowed(task.video.uri, task.sources)
+    offer = _offer(files)
+    from_store = bool(offer.get("store"))
+
+    def judge(url: str) -> None:
+        if not from_store:
+            source.check_allowed(url, task.sources)
+            source.check_host(url, prefix)
+
+    sha256, size = source.download(
+        str(offer["url"]),
+        files.video,
+        max_bytes=task.video_limits.bytes,
+        max_seconds=task.video_limits.download_seconds,
+        judge=judge,
+        on_progress=lambda share: None,
+    )
+    source.check_digest(task, sha256)
+    container.check(files.video, task.video_limits)
+    pod.write(files.fetched, {"sha256": sha256, "bytes": size})
+
+
+def _offer(files: Pod) -> dict[str, object]:
+    """What `report` wrote: an address, or the broker's refusal. Raises SourceError, WorkerError."""
+    end = time.monotonic() + SOURCE_PATIENCE_SECONDS
+    while not files.source.exists():
+        if time.monotonic() > end:
+            raise WorkerError("SOURCE_UNAVAILABLE", "No address of the video came from the broker")
+        time.sleep(0.1)
+    offer: dict[str, object] = pod.read(files.source)
+    if error := offer.get("error"):
+        code = (
+            str(error.get("code", "SOURCE_UNAVAILABLE")) if isinstance(error, dict) else "SOURCE_UNAVAILABLE"
+        )
+        raise SourceError("SOURCE_NOT_FOUND" if code == "NOT_FOUND" else code, str(error))
+    if not urlsplit(str(offer["url"])).scheme.startswith("http"):
+        raise SourceError("SOURCE_DENIED", f"There is no way to fetch {offer['url']}")
+    return offer
+
+
+def preview(files: Pod) -> None:
+    """Sample, detect, track."""
+    from playerscore_worker.work import run_preview
+
+    task = pod.task()
+    if not isinstance(task, PreviewTask):
+        raise WorkerError("WORKER_FAILED", "preview needs a preview task")
+    status = run_preview(task, files.video, pod.read(files.fetched)["sha256"], files.frames, _progress(files))
+    pod.write(files.preview, status.model_dump_json(by_alias=True, exclude_none=True))
+    pod.write(files.done, {})
+
+
+def analyze(files: Pod) -> None:
+    """Follow, measure, rate; the result also goes into the termination message, which needs no network."""
+    from playerscore_worker.work import run_analysis
+
+    task = pod.task()
+    if not isinstance(task, AnalysisTask):
+        raise WorkerError("WORKER_FAILED", "analyze needs an analysis task")
+    sha256 = str(pod.read(files.fetched)["sha256"])
+    analysed = run_analysis(task, files.video, sha256, _progress(files))
+    text = analysed.result.model_dump_json(by_alias=True, exclude_none=True)
+    files.say(text)
+    pod.write(files.result, text)
+    analysed.write_artifacts(files.artifacts)
+    pod.write(files.done, {})
+
+
+def _progress(files: Pod) -> Callable[[float, str], None]:
+    """Tells the reporter how far it is, at most four times a second."""
+    last = 0.0
+
+    def tell(share: float, message: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= 0.25 or share >= 1:
+            last = time.monotonic()
+            pod.write(files.progress, {"percent": round(100 * min(1.0, share)), "message": message})
+
+    return tell
+
+
+VERBS: dict[str, Callable[[Pod], None]] = {
+    "report": report,
+    "fetch": fetch,
+    "preview": preview,
+    "analyze": analyze,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code of the contract: 0 done, 42 bad input, 43 out of memory, else the machine's failure."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    if len(arguments) != 1 or arguments[0] not in VERBS:
+        print(f"usage: python -m playerscore_worker {'|'.join(VERBS)}", file=sys.stderr)
+        return 2
+    files = Pod.here()
+    try:
+        VERBS[arguments[0]](files)
+    except MemoryError:
+        files.say(Failure(code="OUT_OF_MEMORY", message="The worker ran out of memory").model_dump_json())
+        return EXIT_OUT_OF_MEMORY
+    except ValidationError as error:
+        files.say(Failure(code="WORKER_FAILED", message=str(error)[: pod.FAILURE_TEXT]).model_dump_json())
+        return 1
+    except Exception as error:  # the edge of the process: every failure becomes words and a code
+        code, words = pod.failure(error)
+        files.say(words.model_dump_json())
+        log.error("failed", code=words.code, message=words.message, exc_info=code == 1)
+        return code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

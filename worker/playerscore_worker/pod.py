@@ -1,0 +1,123 @@
+"""Where the three containers of a worker pod meet: files in one shared folder.
+
+`report` puts the video's address there, `fetch` the video, `preview` or `analyze` what it found; `report`
+carries that outside. A file appears whole or not at all (written beside, then renamed).
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from playerscore.errors import PlayerscoreError
+from playerscore.tasks import (
+    EXIT_BAD_INPUT,
+    TASK_VARIABLE,
+    TERMINATION_MESSAGE_BYTES,
+    AnalysisTask,
+    Failure,
+    PreviewTask,
+    Task,
+)
+
+TASK: TypeAdapter[PreviewTask | AnalysisTask] = TypeAdapter(Task)
+FAILURE_TEXT = 1500
+
+
+@dataclass(frozen=True)
+class Pod:
+    """The shared folder's files, and where the termination message goes."""
+
+    folder: Path
+    termination: Path
+
+    @classmethod
+    def here(cls) -> "Pod":
+        """As the manifest lays it out; the environment may say otherwise."""
+        folder = os.environ.get("PLAYERSCORE_WORK", "/work")
+        termination = os.environ.get("PLAYERSCORE_TERMINATION_LOG", "/dev/termination-log")
+        return cls(Path(folder), Path(termination))
+
+    @property
+    def source(self) -> Path:
+        """{"url"}: where to download from."""
+        return self.folder / "source.json"
+
+    @property
+    def video(self) -> Path:
+        return self.folder / "video"
+
+    @property
+    def fetched(self) -> Path:
+        """{"sha256", "bytes"} of the video."""
+        return self.folder / "fetched.json"
+
+    @property
+    def out(self) -> Path:
+        return self.folder / "out"
+
+    @property
+    def progress(self) -> Path:
+        """{"percent", "message"}."""
+        return self.out / "progress.json"
+
+    @property
+    def preview(self) -> Path:
+        """The core's PreviewStatus."""
+        return self.out / "preview.json"
+
+    @property
+    def result(self) -> Path:
+        """The core's Result."""
+        return self.out / "result.json"
+
+    @property
+    def done(self) -> Path:
+        """Appears last: nothing follows."""
+        return self.out / "done.json"
+
+    @property
+    def frames(self) -> Path:
+        return self.out / "frames"
+
+    @property
+    def artifacts(self) -> Path:
+        return self.out / "artifacts"
+
+    def say(self, message: str) -> None:
+        """Write the container's last words, cut to what Kubernetes keeps."""
+        content = message.encode()[:TERMINATION_MESSAGE_BYTES]
+        self.termination.write_bytes(content)
+
+
+def task() -> PreviewTask | AnalysisTask:
+    """This pod's task. Raises pydantic.ValidationError."""
+    return TASK.validate_json(os.environ[TASK_VARIABLE])
+
+
+def write(path: Path, data: Any) -> None:
+    """Write JSON so that a reader sees the whole file or none."""
+    text = data if isinstance(data, str) else json.dumps(data)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".part")
+    beside.write_text(text)
+    beside.rename(path)
+
+
+def read(path: Path) -> Any:
+    """The JSON of a file that is there."""
+    return json.loads(path.read_text())
+
+
+def failure(error: BaseException) -> tuple[int, Failure]:
+    """Exit code and termination message for what ended a container."""
+    if isinstance(error, PlayerscoreError):
+        permanent = error.http_status == 422
+        return EXIT_BAD_INPUT if permanent else 1, Failure(
+            code=error.code, message=error.message[:FAILURE_TEXT]
+        )
+    text = f"{type(error).__name__}: {error}"
+    return 1, Failure(code="WORKER_FAILED", message=text[:FAILURE_TEXT])

@@ -1,0 +1,215 @@
+"""The sidecar that talks to the outside: it alone holds tokens, and it decodes nothing.
+
+It asks the API's broker for the video's short-lived address, carries frames and artifacts to the store, and
+patches the job's status: progress now and then, the preview or the result at once. A refusal (403, 404) means
+that the attempt is over for the cluster: it stops quietly.
+"""
+
+import hashlib
+import mimetypes
+import signal
+import ssl
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+import structlog
+
+from playerscore import names
+from playerscore.tasks import AnalysisTask, PreviewTask
+from playerscore_worker import pod, source
+from playerscore_worker.pod import Pod
+from playerscore_worker.settings import ReportSettings
+
+log = structlog.get_logger("playerscore.report")
+
+POLL_SECONDS: Final = 0.25
+PROGRESS_SECONDS: Final = 5.0
+LAST_SECONDS: Final = 25.0
+"""What a pod that is being stopped has left, of its 30 seconds of grace."""
+MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
+RETRYABLE: Final = frozenset({409, 429, 500, 502, 503, 504})
+FENCED: Final = frozenset({401, 403, 404})
+
+
+class Fenced(Exception):  # noqa: N818 - an outcome, not a failure
+    """The cluster does not take this attempt's word any more."""
+
+
+class Reporter:
+    """One pod's way outside."""
+
+    def __init__(self, task: PreviewTask | AnalysisTask, files: Pod, settings: ReportSettings) -> None:
+        self.task = task
+        self.files = files
+        self.settings = settings
+        self.kube = httpx.Client(
+            base_url=settings.kube_url, verify=_trust(settings.kube_ca_file), timeout=15, trust_env=False
+        )
+        self.api = httpx.Client(base_url=settings.api_url, timeout=60, trust_env=False)
+        self.stop_at: float | None = None
+        self._told = (-PROGRESS_SECONDS, "")
+
+    def run(self) -> None:
+        """Until everything is reported, or this attempt is fenced off, or the pod's grace is over."""
+        signal.signal(signal.SIGTERM, self._stopping)
+        try:
+            self._offer_source()
+            self._follow()
+        except Fenced as refusal:
+            log.info("fenced", reason=str(refusal))
+
+    def _stopping(self, _number: int, _frame: FrameType | None) -> None:
+        self.stop_at = time.monotonic() + LAST_SECONDS
+
+    # --- before the download ----------------------------------------------------------------------------
+
+    def _offer_source(self) -> None:
+        """Write the address that `fetch` downloads from."""
+        uri = self.task.video.uri
+        if urlsplit(uri).scheme != source.STORE_SCHEME:
+            pod.write(self.files.source, {"url": uri, "store": False})
+            return
+        answer = self._broker("POST", "source")
+        if answer.is_success:
+            pod.write(self.files.source, {"url": answer.json()["url"], "store": True})
+            return
+        pod.write(self.files.source, answer.json())
+
+    # --- while the work goes on -------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        sent = False
+        while True:
+            done = self.files.done.exists()
+            if self.files.progress.exists():
+                self._progress(pod.read(self.files.progress))
+            if not sent:
+                sent = self._outcome()
+            if done or (self.stop_at and not self.files.progress.exists()):
+                break
+            if self.stop_at and time.monotonic() > self.stop_at:
+                break
+            time.sleep(POLL_SECONDS)
+        if self.files.done.exists() and isinstance(self.task, AnalysisTask):
+            self._artifacts()
+
+    def _outcome(self) -> bool:
+        """Report the preview or the result once it is there."""
+        if isinstance(self.task, PreviewTask):
+            if not self.files.preview.exists():
+                return False
+            self._frames()
+            self._patch({"preview": pod.read(self.files.preview)})
+            return True
+        if not self.files.result.exists():
+            return False
+        self._patch({"result": pod.read(self.files.result)})
+        log.info("result written")
+        return True
+
+    def _progress(self, progress: dict[str, Any]) -> None:
+        """At most every five seconds, and only when it says something new."""
+        at, text = self._told
+        if time.monotonic() - at < PROGRESS_SECONDS or str(progress) == text:
+            return
+        self._told = (time.monotonic(), str(progress))
+        self._patch({"progress": progress}, patient=False)
+
+    # --- the store --------------------------------------------------------------------------------------
+
+    def _frames(self) -> None:
+        for path in sorted(self.files.frames.glob("frame_*.jpg")):
+            number = names.frame_number(path.name)
+            self._broker("PUT", f"frames/{number}", path, "image/jpeg").raise_for_status()
+
+    def _artifacts(self) -> None:
+        """Artifacts come after the result, which stands without them."""
+        stored = []
+        for path in sorted(self.files.artifacts.glob("*")):
+            media = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+            try:
+                self._broker("PUT", f"artifacts/{path.name}", path, media).raise_for_status()
+            except httpx.HTTPError as error:
+                log.warning("artifact not stored", artifact=path.name, error=str(error))
+                continue
+            stored.append(_described(path, media))
+        if stored:
+            self._patch({"artifacts": stored})
+
+    def _broker(self, method: str, what: str, path: Path | None = None, media: str = "") -> httpx.Response:
+        """One request to the broker, repeated while it is unavailable."""
+        url = f"/worker/jobs/{self.task.namespace}/{self.task.name}/{what}"
+        headers = {"Authorization": f"Bearer {self.settings.api_token_file.read_text().strip()}"}
+        if path is not None:
+            headers["Content-Type"] = media
+
+        def send() -> httpx.Response:
+            content = path.read_bytes() if path is not None else None
+            return self.api.request(method, url, content=content, headers=headers)
+
+        return self._patiently(send)
+
+    # --- the status -------------------------------------------------------------------------------------
+
+    def _patch(self, status: dict[str, Any], *, patient: bool = True) -> None:
+        """Merge-patch the job's status. Raises Fenced; a lost progress is not worth waiting for."""
+        url = (
+            f"/apis/{names.API_VERSION}/namespaces/{self.task.namespace}/"
+            f"{names.JOB_PLURAL}/{self.task.name}/status"
+        )
+        headers = {
+            "Authorization": f"Bearer {self.settings.kube_token_file.read_text().strip()}",
+            **MERGE_PATCH,
+        }
+
+        def send() -> httpx.Response:
+            return self.kube.patch(url, json={"status": status}, headers=headers)
+
+        if patient:
+            answer = self._patiently(send)
+        else:
+            try:
+                answer = send()
+            except httpx.HTTPError as error:
+                log.warning("progress not written", error=str(error))
+                return
+        if answer.status_code in FENCED:
+            raise Fenced(f"{answer.status_code}: {answer.text[:300]}")
+        if answer.is_error:
+            log.error("status not written", status=answer.status_code, answer=answer.text[:500])
+
+    def _patiently(self, send: Any) -> httpx.Response:
+        """Repeat with a growing delay while the other side is unwell; at the pod's end, no longer."""
+        delay = 0.2
+        while True:
+            try:
+                answer: httpx.Response = send()
+                if answer.status_code not in RETRYABLE or self._out_of_time():
+                    return answer
+            except httpx.HTTPError as error:
+                if self._out_of_time():
+                    raise
+                log.warning("not reached", error=str(error))
+            time.sleep(delay)
+            delay = min(5.0, delay * 2)
+
+    def _out_of_time(self) -> bool:
+        return self.stop_at is not None and time.monotonic() > self.stop_at
+
+
+def _described(path: Path, media: str) -> dict[str, Any]:
+    content = path.read_bytes()
+    return {
+        "name": path.name,
+        "mediaType": media,
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+
+
+def _trust(ca_file: Path) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(ca_file))

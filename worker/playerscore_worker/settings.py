@@ -1,0 +1,28 @@
+"""Where the reporter finds the outside; the manifest's layout is the default."""
+
+import os
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+TOKENS = Path("/var/run/secrets/playerscore")
+
+
+def _in_cluster() -> str:
+    host = os.environ.get("KUBERNETES_SERVICE_HOST", "kubernetes.default.svc")
+    shown = f"[{host}]" if ":" in host else host
+    return f"https://{shown}:{os.environ.get('KUBERNETES_SERVICE_PORT', '443')}"
+
+
+class ReportSettings(BaseSettings):
+    """From environment variables that begin with `PLAYERSCORE_`."""
+
+    model_config = SettingsConfigDict(env_prefix="PLAYERSCORE_", frozen=True)
+
+    api_url: str
+    """The REST API with the store's broker."""
+    kube_url: str = Field(default_factory=_in_cluster)
+    kube_ca_file: Path = TOKENS / "kube" / "ca.crt"
+    kube_token_file: Path = TOKENS / "kube" / "token"
+    api_token_file: Path = TOKENS / "api" / "token"
