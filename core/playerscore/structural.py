@@ -67,9 +67,18 @@ def _keyword(keyword: str, value: Any, schema: Schema, definitions: Schema, path
         return {"enum": [value]}
     if keyword in ("exclusiveMinimum", "exclusiveMaximum"):
         return {keyword: True, keyword.replace("exclusiveM", "m"): value}
+    if keyword == "default":
+        return {} if value is None else {keyword: _without_nulls(value)}
     if keyword in KEPT or keyword.startswith("x-kubernetes-"):
-        return {} if keyword == "default" and value is None else {keyword: value}
+        return {keyword: value}
     raise UnsupportedSchemaError(f"{path}: a CRD cannot say {keyword!r}")
+
+
+def _without_nulls(default: Any) -> Any:
+    """A default as the server takes it: what is absent in the model is absent, never null."""
+    if not isinstance(default, dict):
+        return default
+    return {key: _without_nulls(value) for key, value in default.items() if value is not None}
 
 
 def _additional(value: Any, definitions: Schema, path: str) -> Schema:
