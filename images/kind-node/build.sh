@@ -62,13 +62,13 @@ add_components() {
 
 make_image() {
   local debian=playerscore/kind-node-debian:local bare=playerscore/kind-node-bare:local name
-  say "building the node image (about 3 minutes from binaries, 15 minutes with them)"
+  say "building the node image (about 2 minutes from binaries, 15 minutes with them)"
   "$CLUSTER_DIR/tools.sh" "${PROGRAMS[@]}" "${PLUGINS[@]}" "${COMPONENTS[@]}"
   work=$(mktemp -d "$CACHE/kind-node.XXXXXX")
   trap 'rm -rf "$work"' EXIT
   mkdir "$work/nothing"
   debian_image "$debian" "$PACKAGES" "$work/nothing"
-  say "putting the node image together (about 60 s)"
+  say "putting the node image together (about 45 s)"
   for name in "${COMPONENTS[@]}"; do component "$name" "$debian"; done
   node "$bare" "$debian"
   add_components "$1" "$bare"
