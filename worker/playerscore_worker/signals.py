@@ -1,0 +1,142 @@
+"""From the followed path to the signals that the rating takes (`playerscore.rating.Signals`).
+
+Motion is measured on stretches of supported frames only, with the camera's motion taken out, in heights of the
+player's own box: a far player is as fast as a near one, and a panning camera is no activity.
+"""
+
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import savgol_filter
+
+from playerscore.rating import Signals
+from playerscore_worker import boxes
+from playerscore_worker.follower import FollowedPath, PathSample
+from playerscore_worker.following.joint import State
+
+Floats = NDArray[np.float64]
+
+# Positions are smoothed by a parabola over this long: about one step of a runner, longer than a box's flicker.
+SMOOTHING_SEC: Final = 0.6
+# 12 m/s is beyond every sprinter; a person is about 1.8 m tall.
+IMPLAUSIBLE_H_PER_SEC: Final = 12.0 / 1.8
+# A step is judged over this long, so that the detector's jitter does not look like speed.
+STEP_SEC: Final = 0.2
+
+
+def measure(path: FollowedPath) -> Signals:
+    """The signals of one followed player; total, also for a player who was lost at once."""
+    samples = path.samples
+    stretches = [_Stretch(part, path) for part in supported_stretches(samples, path.fps)]
+    lost = lost_segments(samples)
+    analysed_sec = max(1 / path.fps, samples[-1].time_sec - samples[0].time_sec + 1 / path.fps)
+    supported = sum(sample.state == State.SUPPORTED for sample in samples)
+    similar = [sample.similarity for sample in samples if sample.similarity is not None]
+    agreed = [sample.agreement for sample in samples if sample.agreement is not None]
+    speeds = _joined([stretch.speeds for stretch in stretches])
+    accelerations = _joined([stretch.accelerations for stretch in stretches])
+    steps = _joined([stretch.steps for stretch in stretches])
+    jitter = _joined([stretch.height_changes for stretch in stretches])
+    return Signals(
+        analysed_sec=round(analysed_sec, 4),
+        sampled_frames=len(samples),
+        supported_share=_share(supported / len(samples)),
+        lost_segments=lost,
+        lost_segments_per_min=round(lost * 60 / analysed_sec, 4),
+        jersey_similarity=_share(np.mean(similar)) if similar else 0.0,
+        path_agreement=_share(np.mean(agreed)) if agreed else 0.0,
+        implausible_motion_share=_share(np.mean(steps > IMPLAUSIBLE_H_PER_SEC)) if len(steps) else 0.0,
+        speed_mean_h_per_sec=round(float(speeds.mean()), 4) if len(speeds) else 0.0,
+        acceleration_p95_h_per_sec2=(
+            round(float(np.percentile(accelerations, 95)), 4) if len(accelerations) else 0.0
+        ),
+        height_jitter=_share(np.median(jitter)) if len(jitter) else 0.0,
+    )
+
+
+def lost_segments(samples: list[PathSample]) -> int:
+    """How often the state changed to lost, the first sample included."""
+    lost = [False, *(sample.state == State.LOST for sample in samples)]
+    return sum(now and not before for before, now in pairwise(lost))
+
+
+def supported_stretches(samples: list[PathSample], fps: float) -> list[list[PathSample]]:
+    """Runs of neighbouring supported samples, without gaps in time and without unknown camera motion."""
+    stretches: list[list[PathSample]] = [[]]
+    for sample in samples:
+        joins = bool(stretches[-1]) and sample.time_sec - stretches[-1][-1].time_sec < 2.5 / fps
+        if sample.state != State.SUPPORTED or not joins:
+            stretches.append([])
+        if sample.state == State.SUPPORTED:
+            stretches[-1].append(sample)
+    return [stretch for stretch in stretches if len(stretch) >= 2]
+
+
+class _Stretch:
+    """Motion along neighbouring supported samples, in body heights and seconds."""
+
+    def __init__(self, samples: list[PathSample], path: FollowedPath) -> None:
+        self._times = np.array([sample.time_sec for sample in samples])
+        pixels = np.array(
+            [boxes.to_pixels(s.box_xywh, path.width, path.height) for s in samples if s.box_xywh is not None]
+        )
+        heights = np.maximum(pixels[:, 3] - pixels[:, 1], 1.0)
+        clear = np.array([not sample.overlapped_by for sample in samples])
+        changes = np.abs(np.diff(np.log(heights)))[clear[1:] & clear[:-1]]
+        self.height_changes: Floats = np.asarray(changes, np.float64)
+        self._way = _compensated(boxes.centres(pixels), heights, samples)
+        self._interval = float(np.median(np.diff(self._times)))
+        smooth = self._smoothed()
+        self.speeds: Floats = np.hypot(*np.gradient(smooth, self._times, axis=0).T)
+        self.accelerations: Floats = self._accelerations(smooth)
+
+    @property
+    def steps(self) -> Floats:
+        """Speeds over `STEP_SEC`, unsmoothed."""
+        lag = max(1, round(STEP_SEC / self._interval))
+        if len(self._way) <= lag:
+            return np.zeros(0)
+        shift = np.hypot(*(self._way[lag:] - self._way[:-lag]).T)
+        return np.asarray(shift / (self._times[lag:] - self._times[:-lag]), np.float64)
+
+    def _smoothed(self) -> Floats:
+        window = min(len(self._way), round(SMOOTHING_SEC / self._interval)) | 1
+        if window > len(self._way):
+            window -= 2
+        if window < 5:
+            return self._way
+        return np.asarray(savgol_filter(self._way, window, 2, axis=0), np.float64)
+
+    def _accelerations(self, smooth: Floats) -> Floats:
+        # The ends of a stretch are extrapolated by the filter: they say nothing about acceleration.
+        margin = round(SMOOTHING_SEC / self._interval / 2)
+        if len(smooth) < 2 * margin + 3:
+            return np.zeros(0)
+        velocity = np.gradient(smooth, self._times, axis=0)
+        change = np.gradient(velocity, self._times, axis=0)
+        return np.asarray(np.hypot(*change.T)[margin : len(change) - margin], np.float64)
+
+
+def _compensated(centres_px: Floats, heights_px: Floats, samples: list[PathSample]) -> Floats:
+    """The way relative to the ground, (n, 2) body heights, from 0: each step less the camera's."""
+    smooth_heights = _running_median(heights_px)
+    way = np.zeros((len(samples), 2))
+    for k in range(1, len(samples)):
+        carried = samples[k].camera.move(centres_px[k - 1 : k])[0]
+        way[k] = way[k - 1] + (centres_px[k] - carried) / smooth_heights[k]
+    return way
+
+
+def _running_median(values: Floats, width: int = 15) -> Floats:
+    padded = np.pad(values, width // 2, mode="edge")
+    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, width), axis=1), np.float64)
+
+
+def _joined(parts: list[Floats]) -> Floats:
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def _share(value: float | np.floating[Any]) -> float:
+    return round(float(min(1.0, max(0.0, float(value)))), 4)
