@@ -24,7 +24,8 @@ def report(files: Pod) -> None:
     from playerscore_worker.report import Reporter
     from playerscore_worker.settings import ReportSettings
 
-    Reporter(pod.task(), files, ReportSettings()).run()
+    # The address comes from the environment, which the type checker cannot see.
+    Reporter(pod.task(), files, ReportSettings()).run()  # type: ignore[call-arg]
 
 
 def fetch(files: Pod) -> None:

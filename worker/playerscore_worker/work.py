@@ -1,0 +1,151 @@
+"""The two tasks, from a video file to what the flow stores: the same in a pod and on a desk."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from playerscore import names
+from playerscore.errors import VideoError
+from playerscore.geometry import Box
+from playerscore.rating import METHOD, Rating, rate
+from playerscore.resources import (
+    Detector as DetectorChoice,
+)
+from playerscore.resources import (
+    Frame,
+    PreviewStatus,
+    Provenance,
+    Result,
+    Track,
+    TrackBox,
+    VideoInfo,
+    VideoLimits,
+)
+from playerscore.tasks import AnalysisTask, PreviewTask
+from playerscore_worker import artifacts, signals
+from playerscore_worker.cpus import cpu_limit
+from playerscore_worker.detectors import Detector, load
+from playerscore_worker.follower import FollowedPath, Start, follow
+from playerscore_worker.frames import Limits
+from playerscore_worker.preview import PreviewFrame, PreviewSettings, PreviewTrack, make_preview
+
+Progress = Callable[[float, str], None]
+
+FOLLOWING_SHARE: Final = 0.9
+"""The part of an analysis' time that the following takes; pictures and clip take the rest."""
+
+
+@dataclass(frozen=True)
+class Analysed:
+    """A finished analysis: what goes into the status, and what the artifacts are made from."""
+
+    result: Result
+    path: FollowedPath
+    rating: Rating
+    video: Path
+    on_progress: Progress
+
+    def write_artifacts(self, folder: Path) -> list[Path]:
+        """Write result.png, radar.png, clip.webm and track.txt. Raises VideoError."""
+        folder.mkdir(parents=True, exist_ok=True)
+        written = [
+            artifacts.write_radar(self.rating, folder / "radar.png"),
+            artifacts.write_result(self.video, self.path, self.rating, folder / "result.png"),
+        ]
+        self.on_progress((1 + FOLLOWING_SHARE) / 2, "drawing the clip")
+        written.append(artifacts.write_clip(self.video, self.path, folder / "clip.webm"))
+        track = folder / "track.txt"
+        track.write_text(artifacts.mot_lines(self.path))
+        self.on_progress(1.0, "done")
+        return [*written, track]
+
+
+def run_preview(
+    task: PreviewTask,
+    video: Path,
+    sha256: str,
+    folder: Path,
+    on_progress: Progress,
+    weights: Path | None = None,
+) -> PreviewStatus:
+    """Write the preview's JPEGs into `folder` and return what belongs into the status. Raises VideoError."""
+    chosen = PreviewSettings(
+        frames=task.preview.frames or PreviewSettings.frames,
+        start_sec=task.preview.start_sec or 0.0,
+        end_sec=task.preview.end_sec,
+    )
+    detector = _detector(task.detector, weights)
+    made = make_preview(video, chosen, detector, folder, on_progress, _limits(task.video_limits))
+    info = VideoInfo(
+        sha256=sha256,
+        bytes=made.video.bytes,
+        duration_sec=made.video.duration_sec,
+        fps=made.video.fps,
+        width=made.video.width,
+        height=made.video.height,
+    )
+    return PreviewStatus(video=info, frames=[_frame(task.name, frame) for frame in made.frames])
+
+
+def run_analysis(
+    task: AnalysisTask, video: Path, sha256: str, on_progress: Progress, weights: Path | None = None
+) -> Analysed:
+    """Follow the confirmed player, measure and rate. Raises VideoError."""
+    detector = _detector(task.detector, weights)
+    analysis = task.analysis
+    box = task.target.bbox.box
+    path = follow(
+        video,
+        Start(task.start_time_sec, Box(*box)),
+        detector,
+        analysis.start_sec or 0.0,
+        analysis.end_sec,
+        analysis.max_fps,
+        lambda share, message: on_progress(FOLLOWING_SHARE * share, message),
+        _limits(task.video_limits),
+    )
+    measured = signals.measure(path)
+    rating = rate(measured)
+    result = Result(
+        overall_score=rating.overall_score,
+        radar=rating.radar,
+        method=METHOD,
+        signals=measured,
+        target_forced=task.target_forced,
+        target_iou=task.target_iou,
+        generation=task.generation,
+        provenance=Provenance(image=task.image, weights_sha256=detector.weights_sha256, video_sha256=sha256),
+    )
+    return Analysed(result, path, rating, video, on_progress)
+
+
+def _detector(choice: DetectorChoice, weights: Path | None) -> Detector:
+    return load(choice.name, weights, cpu_limit())
+
+
+def _limits(limits: VideoLimits) -> Limits:
+    return Limits(max_pixels=limits.pixels, max_duration_sec=limits.duration_seconds)
+
+
+def _frame(job_name: str, frame: PreviewFrame) -> Frame:
+    return Frame(
+        frame_key=names.frame_key(job_name, frame.number),
+        time_sec=frame.time_sec,
+        width=frame.width,
+        height=frame.height,
+        tracks=[_track(track) for track in frame.tracks],
+    )
+
+
+def _track(track: PreviewTrack) -> Track:
+    x, y, w, h = track.bbox
+    return Track(track_id=track.track_id, bbox=TrackBox(x=x, y=y, w=w, h=h), score=track.score)
+
+
+def best_pick(preview: PreviewStatus) -> tuple[Frame, Track]:
+    """The most usable player of a preview, for who does not choose himself. Raises VideoError."""
+    found = [(frame, track) for frame in preview.frames for track in frame.tracks]
+    if not found:
+        raise VideoError("VIDEO_NO_PERSON", "No person was found in the previewed part of the video")
+    return max(found, key=lambda pair: pair[1].score)
