@@ -1,0 +1,103 @@
+"""The whole flow on one machine, without a cluster: the same rules and the same worker."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from playerscore import flow, readiness
+from playerscore.errors import NotReadyError
+from playerscore.names import NOT_READY_MESSAGE, frame_number
+from playerscore.resources import (
+    Analysis,
+    Frame,
+    PreviewSettings,
+    PreviewStatus,
+    Result,
+    ScoringJobSpec,
+    ScoringJobStatus,
+    Track,
+    Video,
+    VideoLimits,
+)
+from playerscore.tasks import AnalysisTask, PreviewTask
+from playerscore_cli.console import Tell
+from playerscore_worker import container, source
+from playerscore_worker.work import best_pick, run_analysis, run_preview
+
+IMAGE = "local"
+
+
+class Preview(NamedTuple):
+    """What a person picks from."""
+
+    status: PreviewStatus
+    common: dict[str, Any]
+    """What both tasks know about the job."""
+    video: Path
+
+
+def preview(video: Path, out: Path, settings: PreviewSettings, tell: Tell) -> Preview:
+    """Check the file and make its preview. Raises VideoError."""
+    container.check(video, VideoLimits())
+    frames = out / "frames"
+    shutil.rmtree(frames, ignore_errors=True)
+    sha256 = source.digest_of(video)
+    uri = video.resolve().as_uri()
+    common: dict[str, Any] = {
+        "namespace": "local",
+        "name": "local",
+        "uid": "local",
+        "image": IMAGE,
+        "video": Video(uri=uri, sha256=sha256),
+        "sources": [uri],
+    }
+    status = run_preview(PreviewTask(**common, preview=settings), video, sha256, frames, tell)
+    return Preview(status, common, video)
+
+
+def choose(made: Preview, frame: int | None, track: int | None) -> tuple[Frame, Track, bool]:
+    """The asked-for player, or the most usable one; the last value says whether it was our choice."""
+    if track is None:
+        return *best_pick(made.status), True
+    for item in made.status.frames:
+        for person in item.tracks:
+            if person.track_id == track and frame in (None, frame_number(item.frame_key)):
+                return item, person, False
+    # The rule's own words for what is missing.
+    spec, status = ScoringJobSpec(video=made.common["video"]), ScoringJobStatus(preview=made.status)
+    number = frame or 1
+    flow.pick(spec, status, made.status.frames[min(number, len(made.status.frames)) - 1].frame_key, track)
+    raise AssertionError("unreachable")
+
+
+def analyse(
+    made: Preview,
+    frame: Frame,
+    track: Track,
+    analysis: Analysis,
+    out: Path,
+    tell: Callable[[float, str], None],
+) -> tuple[Result, list[Path]]:
+    """Pick, confirm, check and score; returns the result and the written files. Raises PlayerscoreError."""
+    status = ScoringJobStatus(preview=made.status)
+    picked = flow.pick(ScoringJobSpec(video=made.common["video"]), status, frame.frame_key, track.track_id)
+    confirmed = flow.confirm(picked.spec, status)
+    target = confirmed.spec.target
+    if (missing := readiness.missing(confirmed.spec)) or target is None:
+        raise NotReadyError(missing, NOT_READY_MESSAGE)
+    task = AnalysisTask(
+        **made.common,
+        attempt=1,
+        generation=1,
+        target=target,
+        start_time_sec=frame.time_sec,
+        target_forced=False,
+        target_iou=confirmed.verdict.iou if confirmed.verdict else None,
+        analysis=analysis,
+    )
+    done = run_analysis(task, made.video, made.status.video.sha256, tell)
+    written = done.write_artifacts(out)
+    result = out / "result.json"
+    result.write_text(done.result.model_dump_json(by_alias=True, exclude_none=True, indent=2))
+    return done.result, [*written, result]
