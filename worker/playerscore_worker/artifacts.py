@@ -26,7 +26,7 @@ from playerscore_worker.preview import PreviewTrack
 
 CLIP_MAX_SEC: Final = 30.0
 CLIP_FPS: Final = 12.5
-CLIP_WIDTH_PX: Final = 640
+CLIP_WIDTH_PX: Final = 480
 RESULT_HEIGHT_PX: Final = 540
 # Larger text files are worth compressing before they travel.
 GZIP_FROM_BYTES: Final = 64 * 1024
@@ -63,7 +63,7 @@ def draw_radar(rating: Rating, size_px: int = RESULT_HEIGHT_PX) -> Image:
     """The radar and the score as a square picture, (size_px, size_px, 3) BGR."""
     figure = Figure(figsize=(size_px / 100, size_px / 100), dpi=100, facecolor="white")
     FigureCanvasAgg(figure)
-    axes: Any = figure.add_axes((0.2, 0.14, 0.6, 0.6), projection="polar")
+    axes: Any = figure.add_axes((0.22, 0.12, 0.56, 0.56), projection="polar")
     values = rating.radar.model_dump()
     angles = np.linspace(0, 2 * np.pi, len(values), endpoint=False)
     closed = np.append(angles, angles[0])
@@ -77,8 +77,8 @@ def draw_radar(rating: Rating, size_px: int = RESULT_HEIGHT_PX) -> Image:
     labels = [f"{name.replace('_', ' ')}\n{value}" for name, value in values.items()]
     axes.set_xticks(angles, labels=labels, fontsize=9)
     axes.tick_params(axis="x", pad=14)
-    figure.text(0.5, 0.91, f"{rating.overall_score}", ha="center", va="center", fontsize=26, weight="bold")
-    figure.text(0.5, 0.84, "overall score of 100", ha="center", va="center", fontsize=9, color="#555555")
+    figure.text(0.5, 0.93, f"{rating.overall_score}", ha="center", va="center", fontsize=26, weight="bold")
+    figure.text(0.5, 0.865, "overall score of 100", ha="center", va="center", fontsize=9, color="#555555")
     return _pixels(figure)
 
 

@@ -12,11 +12,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from playerscore_worker import boxes
 from playerscore_worker.boxes import suppress
 from playerscore_worker.frames import Image
 
 # Boxes that overlap more than this are one person; measured best for following (0.6 finds one man twice).
 NMS_IOU = 0.45
+# Where a scale of the whole picture is too coarse or too fine for a person, it answers with a box around or
+# inside the right one; this much of the smaller box covered, and this much in size apart, is that mistake.
+SCALE_COVER = 0.75
+SCALE_RATIO = 1.4
 # A box this close to a window's edge, as a share of its height, may be cut by it.
 EDGE_SHARE = 0.05
 
@@ -44,10 +49,21 @@ class Detections:
     @classmethod
     def merge(cls, parts: Sequence["Detections"]) -> Self:
         """All of them, each person once."""
-        boxes = np.concatenate([part.boxes_xyxy for part in parts] or [cls.none().boxes_xyxy])
+        boxes_xyxy = np.concatenate([part.boxes_xyxy for part in parts] or [cls.none().boxes_xyxy])
         scores = np.concatenate([part.scores for part in parts] or [cls.none().scores])
-        kept = suppress(boxes, scores, NMS_IOU)
-        return cls(boxes[kept], scores[kept])
+        kept = suppress(boxes_xyxy, scores, NMS_IOU)
+        return cls(boxes_xyxy[kept], scores[kept])
+
+
+def drop_other_scales(found: Detections) -> Detections:
+    """Without the boxes that lie around or inside a better scored one of another size."""
+    areas = boxes.areas(found.boxes_xyxy)
+    cover = boxes.cover_matrix(found.boxes_xyxy, found.boxes_xyxy)
+    ratio = areas[:, None] / np.maximum(areas[None], 1e-9)
+    unlike = np.maximum(ratio, 1 / np.maximum(ratio, 1e-9)) > SCALE_RATIO
+    beaten = found.scores[:, None] < found.scores[None]
+    wrong = (cover > SCALE_COVER) & unlike & beaten
+    return found.pick(np.logical_not(wrong.any(axis=1)))
 
 
 class Detector(Protocol):
@@ -96,10 +112,10 @@ def drop_cut(found: Detections, window_xyxy: NDArray[np.float64], width: int, he
     """Without the boxes that end at an edge of the window, unless that is the picture's own edge."""
     if not len(found):
         return found
-    boxes = found.boxes_xyxy
-    margin = EDGE_SHARE * (boxes[:, 3] - boxes[:, 1])
+    found_xyxy = found.boxes_xyxy
+    margin = EDGE_SHARE * (found_xyxy[:, 3] - found_xyxy[:, 1])
     low_open, high_open = window_xyxy[:2] > 0, window_xyxy[2:] < (width, height)
-    cut_low = (boxes[:, :2] < window_xyxy[:2] + margin[:, None]) & low_open
-    cut_high = (boxes[:, 2:] > window_xyxy[2:] - margin[:, None]) & high_open
+    cut_low = (found_xyxy[:, :2] < window_xyxy[:2] + margin[:, None]) & low_open
+    cut_high = (found_xyxy[:, 2:] > window_xyxy[2:] - margin[:, None]) & high_open
     kept: NDArray[np.bool_] = np.logical_not((cut_low | cut_high).any(axis=1))
     return found.pick(kept)

@@ -27,7 +27,7 @@ SIZE_UNITS_PX: Final = np.array([16.0, 40.0], np.float32)
 # Below this the network is guessing; the follower weighs the rest by their scores.
 MIN_SCORE: Final = 0.15
 # At one scale of a full frame, boxes outside this range at the network's scale belong to another scale.
-TRUSTED_NET_PX: Final = (17.0, 80.0)
+TRUSTED_NET_PX: Final = (20.0, 72.0)
 
 
 class EmbeddedDetector:
@@ -64,7 +64,7 @@ class EmbeddedDetector:
             found = self.detect_window(image, whole, expected)
             net_px = (found.boxes_xyxy[:, 3] - found.boxes_xyxy[:, 1]) * (NET_HEIGHT_PX / expected)
             parts.append(found.pick((net_px > TRUSTED_NET_PX[0]) & (net_px < TRUSTED_NET_PX[1])))
-        return Detections.merge(parts)
+        return base.drop_other_scales(Detections.merge(parts))
 
     def _run(self, image: Image) -> Detections:
         height, width = image.shape[:2]

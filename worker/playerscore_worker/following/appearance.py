@@ -1,7 +1,8 @@
 """What a person looks like: the colours of his torso, and a grey template of the target.
 
-Colours tell teams apart (distance .84 on broadcast video), not team-mates (.36, against .28 for one person at
-two times): they are evidence, never proof.
+Colours tell teams apart, not team-mates. Distances measured on rendered matches, against the mean of a few
+sights: the same person .13 to .45 (5th to 95th percentile), a team-mate .15 to .49, an opponent .52 to .97.
+So they are evidence, never proof.
 """
 
 from typing import Any, Final
@@ -9,6 +10,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import convolve1d
 
 from playerscore_worker.frames import Image
 
@@ -22,6 +24,9 @@ BINS: Final = (6, 8, 8)
 BIN_COUNT: Final = BINS[0] * BINS[1] * BINS[2]
 # Kits stay within this part of OpenCV's a and b axes; finer bins there tell more colours apart.
 CHROMA_RANGE: Final = (68.0, 188.0)
+# Measured on rendered matches: without it one person at two times is as far from himself (.54) as now from
+# half of his opponents; with it .31, and opponents .78.
+SPREAD: Final = (0.25, 0.5, 0.25)
 SEARCH_H: Final = 0.5
 
 
@@ -30,12 +35,21 @@ def torso_colours(image: Image, boxes_xyxy: NDArray[np.floating[Any]]) -> NDArra
 
     A torso outside the picture has the even histogram, which resembles nothing much.
     """
-    answer = np.full((len(boxes_xyxy), BIN_COUNT), BIN_COUNT**-0.5, np.float32)
+    counts = np.ones((len(boxes_xyxy), BIN_COUNT))
     for row, box in enumerate(np.asarray(boxes_xyxy, np.float64)):
         patch = _torso(image, box)
         if patch is not None:
-            answer[row] = _histogram(patch)
-    return answer
+            counts[row] = _histogram(patch)
+    return _rooted(counts)
+
+
+def _rooted(counts: Floats) -> NDArray[np.float32]:
+    """Spread every count over its neighbouring bins, else a shade lighter is another colour; then the roots."""
+    grid = counts.reshape(-1, *BINS)
+    for axis in (1, 2, 3):
+        grid = convolve1d(grid, SPREAD, axis=axis, mode="nearest")
+    flat = grid.reshape(len(counts), BIN_COUNT)
+    return np.asarray(np.sqrt(flat / flat.sum(axis=1, keepdims=True)), np.float32)
 
 
 def _torso(image: Image, box_xyxy: Floats) -> Image | None:
@@ -47,7 +61,7 @@ def _torso(image: Image, box_xyxy: Floats) -> Image | None:
     return image[y1:y2, x1:x2] if x1 < x2 and y1 < y2 else None
 
 
-def _histogram(patch: Image) -> NDArray[np.float32]:
+def _histogram(patch: Image) -> NDArray[np.intp]:
     lab = cv2.cvtColor(cv2.resize(patch, PATCH_PX, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2LAB)
     values = lab.reshape(-1, 3).astype(np.float32)
     low, high = CHROMA_RANGE
@@ -56,8 +70,14 @@ def _histogram(patch: Image) -> NDArray[np.float32]:
     cell[:, 1:] = (values[:, 1:] - low) * (BINS[1] / (high - low))
     index = np.clip(cell.astype(np.int64), 0, np.array(BINS) - 1)
     flat = (index[:, 0] * BINS[1] + index[:, 1]) * BINS[2] + index[:, 2]
-    counts = np.bincount(flat, minlength=BIN_COUNT)
-    return np.asarray(np.sqrt(counts / counts.sum()), np.float32)
+    return np.bincount(flat, minlength=BIN_COUNT)
+
+
+def mean_colours(
+    mean: NDArray[np.float32], colours: NDArray[np.float32], gain: NDArray[np.floating[Any]] | float
+) -> NDArray[np.float32]:
+    """`mean` moved towards `colours` by `gain` (0..1); both are roots of histograms."""
+    return np.asarray(np.sqrt((1 - gain) * mean**2 + gain * colours**2), np.float32)
 
 
 def colour_distance(colours_a: NDArray[np.float32], colours_b: NDArray[np.float32]) -> Floats:

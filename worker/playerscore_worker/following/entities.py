@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from playerscore_worker import boxes
 from playerscore_worker.camera import CameraStep
+from playerscore_worker.following.appearance import mean_colours
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -146,6 +147,6 @@ def resize(
 
 
 def recolour(people: Entities, rows: Rows, colours: NDArray[np.float32]) -> None:
-    """Let the colours of `rows` drift towards what was seen; only for people whom nobody overlaps."""
-    mixed = (1 - COLOUR_GAIN) * people.colours[rows] ** 2 + COLOUR_GAIN * colours**2
-    people.colours[rows] = np.sqrt(mixed)
+    """Average the colours of `rows` with what was seen, slowly after a while; for people nobody overlaps."""
+    gain = np.maximum(COLOUR_GAIN, 1 / (people.hits[rows] + 1.0))[:, None]
+    people.colours[rows] = mean_colours(people.colours[rows], colours, gain)

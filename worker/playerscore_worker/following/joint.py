@@ -33,6 +33,8 @@ BRIDGE_CORRELATION: Final = 0.65
 CLAIMED_IOU: Final = 0.3
 # Without detection and template for this long, the prediction is a guess: say so.
 LOST_SEC: Final = 0.4
+# One sight's colours depend on how he stands; a dozen are his kit.
+REFERENCE_SIGHTS: Final = 12
 # With less of him inside the picture, he has left it.
 INSIDE_SHARE: Final = 0.35
 # While lost, the whole frame is searched this often, and more rarely once he is gone for long.
@@ -73,6 +75,8 @@ class Follower:
 
     people: Entities
     reference: NDArray[np.float32]
+    """Mean colours of the target's first clear sights; the confirmed box is the first of them."""
+    referred: int = 1
     template: NDArray[np.uint8] | None = None
     bridged: int = 0
     unsupported_sec: float = 0.0
@@ -83,15 +87,13 @@ class Follower:
     next_id: int = field(default=1)
 
     @classmethod
-    def start(
-        cls, scene: Scene, position: int, box_xyxy: Floats, reference: NDArray[np.float32] | None = None
-    ) -> Self:
+    def start(cls, scene: Scene, position: int, box_xyxy: Floats) -> Self:
         """Start on a box that is known to be the target's."""
         image = scene.stills[position].frame.image
         colours = appearance.torso_colours(image, box_xyxy[None])
         people = entities.born(box_xyxy[None], colours, 0)
         template = appearance.cut_template(image, box_xyxy)
-        return cls(people, colours[0] if reference is None else reference, template)
+        return cls(people, colours[0], template=template)
 
     def copy(self) -> Self:
         return replace(self, people=self.people.copy())
@@ -185,6 +187,9 @@ class Follower:
     ) -> Sight:
         self.bridged, self.unsupported_sec = 0, 0.0
         alike = float(self.reference @ seen.colours[index])
+        if not around and self.referred < REFERENCE_SIGHTS:
+            self.referred += 1
+            self.reference = appearance.mean_colours(self.reference, seen.colours[index], 1 / self.referred)
         confidence = float(seen.found.scores[index]) * alike
         if around:
             return Sight(State.SUPPORTED, self.people.boxes_xyxy[0], confidence, None, around, None)

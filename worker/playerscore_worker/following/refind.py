@@ -17,13 +17,13 @@ from playerscore_worker.following.scene import Seen
 
 Floats = NDArray[np.float64]
 
-# Same person at two times: .28 with a spread of about .08; other team: .84.
-MAX_COLOUR_DISTANCE: Final = 0.5
+# Between the same person (95 % below .45) and opponents (95 % above .52); see `appearance`.
+MAX_COLOUR_DISTANCE: Final = 0.48
 COLOUR_WEIGHT: Final = 5.0
 # He may be this far from where he was last believed, in body heights, and further with every second.
 REACH_H: Final = 1.5
-REACH_H_PER_SEC: Final = 4.0
-# Later than this, people who were not followed may have changed places: then he must be the only one in his kit.
+REACH_H_PER_SEC: Final = 2.5
+# Later than this he may be anywhere: then he must be the only unknown person in his kit.
 FORGET_SEC: Final = 3.0
 # The runner-up must be this much less likely, in nats.
 MARGIN: Final = 2.0
@@ -66,7 +66,11 @@ def judge(memory: Memory, seen: Seen, others: Entities, taken: NDArray[np.bool_]
     suspects = alike & near & ~taken & ~_covered(found.boxes_xyxy, others)
     if not suspects.any():
         return Verdict(None, "not-seen", suspects)
-    rivals = suspects | alike if memory.cut or memory.lost_sec > FORGET_SEC else suspects
+    rivals = suspects
+    if memory.cut:
+        rivals = alike
+    elif memory.lost_sec > FORGET_SEC:
+        rivals = alike & ~taken
     cost = np.where(rivals, COLOUR_WEIGHT * distance + far_cost, np.inf)
     best, *runner_up = np.argsort(cost)[:2]
     sure = not len(runner_up) or cost[runner_up[0]] - cost[best] > MARGIN
