@@ -1,0 +1,362 @@
+"""What the operator does about a job, from a value of the world: no cluster, no clock."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from builders import (
+    ELSEWHERE,
+    UID,
+    make_condition,
+    make_ready_spec,
+    make_result,
+    make_run,
+    make_runtime,
+    make_spec,
+    make_status,
+    make_target,
+)
+from playerscore.names import ConditionType, Step
+from playerscore.resources import Progress, Retry, ScoringJobStatus
+from playerscore_operator.decide import Decision, decide
+from playerscore_operator.manifests import analysis_job, preview_job
+from playerscore_operator.observe import Observed
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+API = "http://api.example"
+LAUNCHED = make_condition(ConditionType.RUNNING, "False", "Launched")
+RUNS = make_condition(ConditionType.RUNNING, "True", "PodRunning")
+PAUSED = make_condition(ConditionType.RUNNING, "False", "Suspended")
+
+
+def world(spec: Any = None, status: Any = None, **changes: Any) -> Observed:
+    """A job with a usable runtime in a prepared namespace."""
+    known: dict[str, Any] = {
+        "namespace": "default",
+        "name": "match-1",
+        "uid": UID,
+        "generation": 3,
+        "resource_version": "101",
+        "spec": spec or make_spec(),
+        "status": status or ScoringJobStatus(),
+        "runtime": make_runtime(),
+    }
+    return Observed(**(known | changes))
+
+
+def with_child(observed: Observed, body: dict[str, Any], *ended: str, pods: tuple[Any, ...] = ()) -> Observed:
+    """With a child Job as the API server returns it, active unless an end is named."""
+    body = {**body, "metadata": {**body["metadata"], "creationTimestamp": "2026-01-01T11:59:00Z"}}
+    body["status"] = {"conditions": [{"type": kind, "status": "True"} for kind in ended]}
+    return replace(observed, jobs={body["metadata"]["name"]: body}, pods=list(pods))
+
+
+def running(status: Any = None, spec: Any = None) -> Observed:
+    """A job whose first attempt has a Job."""
+    status = status or make_status(run=make_run(1, generation=3), conditions=[RUNS])
+    return world(spec or make_ready_spec(suspend=False), status)
+
+
+def attempt(observed: Observed) -> dict[str, Any]:
+    assert observed.runtime is not None
+    return analysis_job(observed, observed.runtime.spec, observed.attempt or 1, API)
+
+
+def pod(**status: Any) -> dict[str, Any]:
+    labels = {"job-name": f"sj-{UID}-1"}
+    return {"metadata": {"name": "p", "labels": labels}, "spec": {"nodeName": "node-1"}, "status": status}
+
+
+def terminated(name: str, code: int, message: str = "") -> dict[str, Any]:
+    return {"name": name, "state": {"terminated": {"exitCode": code, "message": message}}}
+
+
+def created(decision: Decision) -> list[str]:
+    return [body["metadata"]["name"] for body in decision.creates]
+
+
+def claim(decision: Decision, kind: ConditionType) -> tuple[str, str]:
+    assert decision.status is not None
+    found = {item["type"]: item for item in decision.status["conditions"]}
+    return found[kind]["status"], found[kind]["reason"]
+
+
+def step(decision: Decision) -> str:
+    assert decision.status is not None
+    return str(decision.status["progress"]["step"])
+
+
+def test_a_draft_gets_its_preview_at_once_by_a_guarded_write() -> None:
+    decision = decide(world(), NOW, API)
+
+    assert created(decision) == [f"sj-{UID}-p1"]
+    assert decision.guarded
+    assert decision.status is not None
+    assert decision.status["run"] == {"previewAttempt": 1}
+    assert decision.status["observedGeneration"] == 3
+
+
+def test_a_ready_job_starts_by_a_guarded_write_that_clears_the_older_result() -> None:
+    status = make_status(result=make_result(), progress=Progress(percent=40))
+    decision = decide(world(make_ready_spec(suspend=False), status), NOW, API)
+
+    assert created(decision) == [f"sj-{UID}-1"]
+    assert decision.guarded
+    assert decision.status is not None
+    assert decision.status["result"] is None
+    assert decision.status["progress"] == {"step": "QUEUED", "percent": None}
+    assert decision.status["run"]["generation"] == 3
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        (make_ready_spec(), "Suspended"),  # a draft
+        (make_spec(suspend=False), "NOT_READY"),  # nothing chosen
+        (
+            make_ready_spec(target=make_target(confirmed=False), suspend=False),
+            "NOT_READY",
+        ),  # a drafted target
+        (make_ready_spec(target=make_target(ELSEWHERE), suspend=False), "TARGET_MISMATCH"),  # somebody else
+        (make_ready_spec(target=make_target(number=9), suspend=False), "FRAME_NOT_FOUND"),
+    ],
+    ids=["draft", "nothing", "unconfirmed", "mismatch", "no-frame"],
+)
+def test_nothing_starts_for_a_job_that_fails_the_checks(spec: Any, reason: str) -> None:
+    decision = decide(world(spec, make_status()), NOW, API)
+
+    assert created(decision) == []
+    assert claim(decision, ConditionType.ADMITTED) == ("False", reason)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"runtime": None}, "RUNTIME_NOT_FOUND"),
+        ({"runtime": make_runtime(allowed_namespaces=["other"])}, "RUNTIME_FORBIDDEN"),
+        ({"prepared": False}, "NamespaceNotPrepared"),
+    ],
+)
+def test_what_the_platform_lacks_is_told_and_looked_at_again(changes: dict[str, Any], reason: str) -> None:
+    decision = decide(world(make_ready_spec(suspend=False), make_status(), **changes), NOW, API)
+
+    assert created(decision) == []
+    assert claim(decision, ConditionType.ADMITTED) == ("False", reason)
+    assert decision.requeue_seconds is not None
+
+
+def test_a_crash_between_the_write_and_the_create_is_made_good() -> None:
+    status = make_status(run=make_run(1, generation=3), conditions=[LAUNCHED])
+    decision = decide(running(status), NOW, API)
+
+    assert created(decision) == [f"sj-{UID}-1"]
+    assert not decision.guarded
+
+
+def test_a_child_deleted_by_hand_means_a_new_attempt() -> None:
+    assert created(decide(running(), NOW, API)) == [f"sj-{UID}-2"]
+
+
+def test_a_running_pod_is_seen_and_noted() -> None:
+    observed = running(make_status(run=make_run(1, generation=3), conditions=[LAUNCHED]))
+    state = {"name": "analyze", "state": {"running": {}}}
+    decision = decide(
+        with_child(observed, attempt(observed), pods=(pod(containerStatuses=[state]),)), NOW, API
+    )
+
+    assert claim(decision, ConditionType.RUNNING) == ("True", "PodRunning")
+    assert step(decision) == "ANALYZING"
+    assert decision.status is not None
+    assert decision.status["run"] == {"node": "node-1", "startTime": "2026-01-01T12:00:00Z"}
+
+
+def test_the_schedulers_words_are_on_the_job_while_it_waits() -> None:
+    observed = running(make_status(run=make_run(1, generation=3), conditions=[LAUNCHED]))
+    unscheduled = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no gpu"}
+    decision = decide(
+        with_child(observed, attempt(observed), pods=(pod(conditions=[unscheduled]),)), NOW, API
+    )
+
+    assert claim(decision, ConditionType.RUNNING) == ("False", "PodPending")
+    assert decision.status is not None
+    assert any("no gpu" in item["message"] for item in decision.status["conditions"])
+    assert decision.requeue_seconds is not None
+
+
+def test_waiting_longer_than_the_start_deadline_fails_the_job_and_frees_its_place() -> None:
+    status = make_status(run=make_run(1, generation=3), conditions=[LAUNCHED])
+    observed = running(status, make_ready_spec(suspend=False, start_deadline_seconds=30))
+    decision = decide(with_child(observed, attempt(observed)), NOW, API)
+
+    assert step(decision) == "FAILED"
+    assert claim(decision, ConditionType.SUCCEEDED) == ("False", "START_DEADLINE_EXCEEDED")
+    assert decision.deletes == [f"sj-{UID}-1"]
+
+
+def test_a_reported_result_is_sealed() -> None:
+    status = make_status(run=make_run(1, generation=3), conditions=[RUNS], result=make_result(generation=3))
+    observed = running(status)
+    decision = decide(with_child(observed, attempt(observed), "Complete"), NOW, API)
+
+    assert step(decision) == "COMPLETED"
+    assert claim(decision, ConditionType.SUCCEEDED) == ("True", "Completed")
+    assert decision.deletes == []
+
+
+def test_a_lost_report_is_read_from_the_termination_message() -> None:
+    observed = running()
+    text = make_result(generation=3).model_dump_json(by_alias=True, exclude_none=True)
+    done = pod(containerStatuses=[terminated("analyze", 0, text)])
+    decision = decide(with_child(observed, attempt(observed), "Complete", pods=(done,)), NOW, API)
+
+    assert step(decision) == "COMPLETED"
+    assert decision.status is not None
+    assert decision.status["result"]["overallScore"] == make_result().overall_score
+
+
+def test_a_job_without_any_result_is_never_stuck() -> None:
+    observed = running(spec=make_ready_spec(suspend=False, retry=Retry(limit=0)))
+    decision = decide(with_child(observed, attempt(observed), "Complete"), NOW, API)
+
+    assert claim(decision, ConditionType.SUCCEEDED) == ("False", "NO_RESULT")
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "limit", "expected"),
+    [
+        (42, '{"code": "VIDEO_TRUNCATED", "message": "cut"}', 2, "VIDEO_TRUNCATED"),  # never retried
+        (43, "", 0, "OUT_OF_MEMORY"),
+        (1, "boom", 0, "WORKER_FAILED"),
+    ],
+)
+def test_a_failure_ends_the_job_with_its_reason(code: int, message: str, limit: int, expected: str) -> None:
+    observed = running(spec=make_ready_spec(suspend=False, retry=Retry(limit=limit)))
+    dead = pod(containerStatuses=[terminated("analyze", code, message)])
+    decision = decide(with_child(observed, attempt(observed), "Failed", pods=(dead,)), NOW, API)
+
+    assert claim(decision, ConditionType.SUCCEEDED) == ("False", expected)
+    assert claim(decision, ConditionType.STALLED) == ("True", expected)
+
+
+@pytest.mark.parametrize(
+    ("code", "failures", "retried"), [(1, 0, True), (1, 2, False), (43, 0, True), (43, 1, False)]
+)
+def test_the_machines_failures_are_retried_within_their_limit(
+    code: int, failures: int, retried: bool
+) -> None:
+    run = make_run(1, generation=3, failures=failures)
+    observed = running(
+        make_status(run=run, conditions=[RUNS]), make_ready_spec(suspend=False, retry=Retry(limit=2))
+    )
+    dead = pod(containerStatuses=[terminated("analyze", code)])
+    decision = decide(with_child(observed, attempt(observed), "Failed", pods=(dead,)), NOW, API)
+
+    assert (created(decision) == [f"sj-{UID}-2"]) is retried
+    assert (
+        decision.status is not None and decision.status["progress"].get("step") == "FAILED"
+    ) is not retried
+
+
+def test_a_pause_deletes_the_attempt() -> None:
+    enqueued = running()
+    observed = replace(with_child(enqueued, attempt(enqueued)), spec=make_ready_spec(suspend=True))
+    decision = decide(observed, NOW, API)
+
+    assert decision.deletes == [f"sj-{UID}-1"]
+    assert claim(decision, ConditionType.RUNNING) == ("False", "Suspended")
+    assert step(decision) == "READY_TO_ENQUEUE"
+
+
+def test_resuming_waits_for_the_old_attempt_to_be_gone() -> None:
+    observed = running(make_status(run=make_run(1, generation=3), conditions=[PAUSED]))
+    waiting = decide(with_child(observed, attempt(observed)), NOW, API)
+
+    assert created(waiting) == []
+    assert waiting.deletes == [f"sj-{UID}-1"]
+    assert created(decide(observed, NOW, API)) == [f"sj-{UID}-2"]
+
+
+def test_an_edit_that_slipped_between_pause_and_resume_replaces_the_attempt() -> None:
+    old = running()
+    observed = replace(
+        with_child(old, attempt(old)), spec=make_ready_spec(suspend=False, target=make_target(number=2))
+    )
+    decision = decide(observed, NOW, API)
+
+    assert created(decision) == []
+    assert decision.deletes == [f"sj-{UID}-1"]
+    assert claim(decision, ConditionType.RUNNING) == ("False", "StoppingOldAttempt")
+
+
+@pytest.mark.parametrize("ended", [Step.COMPLETED, Step.FAILED])
+def test_a_finished_job_never_runs_again(ended: Step) -> None:
+    status = make_status(ended, run=make_run(1, generation=3), result=make_result())
+    decision = decide(world(make_ready_spec(suspend=False), status), NOW, API)
+
+    assert decision == Decision()
+
+
+def test_the_same_world_twice_writes_nothing_the_second_time() -> None:
+    observed = world(make_ready_spec(), make_status())
+    first = decide(observed, NOW, API)
+    assert first.status is not None
+    stored = {**observed.status.model_dump(mode="json", exclude_none=True), **first.status}
+    again = replace(observed, status=ScoringJobStatus.model_validate(stored))
+
+    assert decide(again, NOW + timedelta(hours=1), API) == Decision()
+
+
+def test_a_job_of_another_controller_is_left_alone() -> None:
+    assert decide(world(make_spec(managed_by="kueue.x-k8s.io/multikueue")), NOW, API) == Decision()
+
+
+@pytest.mark.parametrize(
+    ("age_seconds", "metadata", "deleted"),
+    [
+        (100, {}, True),
+        (10, {}, False),
+        (100, {"annotations": {"argocd.argoproj.io/tracking-id": "x"}}, False),  # Git would bring it back
+    ],
+)
+def test_an_ended_job_goes_when_its_time_is_over(
+    age_seconds: int, metadata: dict[str, Any], deleted: bool
+) -> None:
+    run = make_run(1, completion_time=NOW - timedelta(seconds=age_seconds))
+    spec = make_ready_spec(ttl_seconds_after_finished=60)
+    decision = decide(
+        world(spec, make_status(Step.COMPLETED, run=run, result=make_result()), metadata=metadata), NOW, API
+    )
+
+    assert decision.delete_self is deleted
+
+
+def test_only_the_reporter_holds_tokens_and_every_container_is_restricted() -> None:
+    observed = world(make_ready_spec())
+    runtime = make_runtime().spec
+    for job in (preview_job(observed, runtime, 1, API), analysis_job(observed, runtime, 1, API)):
+        spec = job["spec"]["template"]["spec"]
+        mounts = {
+            item["name"]: {mount["name"] for mount in item["volumeMounts"]}
+            for item in [*spec["initContainers"], *spec["containers"]]
+        }
+
+        assert mounts["report"] == {"work", "tmp", "kube-token", "api-token"}
+        assert mounts["fetch"] == mounts["analyze"] == {"work", "tmp"}
+        assert spec["automountServiceAccountToken"] is False
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        for item in [*spec["initContainers"], *spec["containers"]]:
+            assert item["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_only_the_analysis_asks_for_the_accelerator() -> None:
+    observed = world(make_ready_spec())
+    runtime = make_runtime(accelerator={"resource_name": "nvidia.com/gpu", "count": 2}).spec
+    preview, analysis = preview_job(observed, runtime, 1, API), analysis_job(observed, runtime, 1, API)
+
+    def limits(job: dict[str, Any]) -> dict[str, str]:
+        return dict(job["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"])
+
+    assert "nvidia.com/gpu" not in limits(preview)
+    assert limits(analysis)["nvidia.com/gpu"] == "2"
