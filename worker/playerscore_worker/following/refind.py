@@ -20,9 +20,10 @@ Floats = NDArray[np.float64]
 # Between the same person (95 % below .45) and opponents (95 % above .52); see `appearance`.
 MAX_COLOUR_DISTANCE: Final = 0.48
 COLOUR_WEIGHT: Final = 5.0
-# He may be this far from where he was last believed, in body heights, and further with every second.
-REACH_H: Final = 1.5
-REACH_H_PER_SEC: Final = 2.5
+# He may be this far from where he is believed, in body heights, and further with every second: a jog away from
+# the prediction. Wider, and team-mates who come into the picture where he left it are taken for him.
+REACH_H: Final = 1.0
+REACH_H_PER_SEC: Final = 1.5
 # Later than this he may be anywhere: then he must be the only unknown person in his kit.
 FORGET_SEC: Final = 3.0
 # The runner-up must be this much less likely, in nats.
