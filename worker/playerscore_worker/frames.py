@@ -122,6 +122,11 @@ class Decoder:
     ) -> None:
         self.close()
 
+    @property
+    def pid(self) -> int:
+        """Process id of the child."""
+        return self._child.pid
+
     def close(self) -> None:
         """End the child and free the ring; safe to call twice."""
         self._child.kill()
