@@ -26,7 +26,8 @@ fetch='import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=5).
 image=$("$CLUSTER_DIR/../images/base/build.sh")
 "$CLUSTER_DIR/kind.sh" load "$image"
 kube create namespace "$SPACE" >/dev/null
-trap 'kube delete namespace "$SPACE" >/dev/null' EXIT
+trap 'kube delete namespace "$SPACE" >/dev/null 2>&1' EXIT
+kube wait --for=create serviceaccount/default --timeout=30s >/dev/null
 sed "s|IMAGE|$image|" "$CLUSTER_DIR/check.yaml" | kube apply -f - >/dev/null
 kube wait --for=condition=Ready pod/check --timeout=60s >/dev/null
 say "ok: a loaded image runs as an ordinary user with a volume"

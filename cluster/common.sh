@@ -49,8 +49,11 @@ apt_install() {
     apt-get install -y --no-install-recommends "${missing[@]}"
 }
 
-# use_docker: a daemon answers afterwards, and DOCKER_HOST says where.
+# use_docker: a daemon answers afterwards, and DOCKER_HOST says where. Until this
+# script ends nobody else's `docker.sh down` ends that daemon.
 use_docker() {
+  exec 7>"$BIN/.docker-use.lock"
+  flock -s 7
   "$CLUSTER_DIR/docker.sh" up
   eval "$("$CLUSTER_DIR/docker.sh" env)"
   export DOCKER_BUILDKIT=0 DOCKER_CLI_HINTS=false

@@ -4,7 +4,9 @@
 # bridge are its own too.
 #   cluster/docker.sh up     make sure that a daemon answers
 #   cluster/docker.sh env    print "export DOCKER_HOST=..." (nothing for a user's own)
-#   cluster/docker.sh down   end our own daemon; its data stays in the cache
+#   cluster/docker.sh down   end our own daemon, unless containers run on it: they may
+#                            be another cluster's. Its data stays in the cache, and must
+#                            not be removed while the daemon runs.
 set -euo pipefail
 # shellcheck source=cluster/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -40,7 +42,7 @@ start() {
   nohup dockerd --host "$SOCKET" --data-root "$ROOT/data" --exec-root "$RUN/exec" \
     --pidfile "$RUN/docker.pid" --config-file "$ROOT/daemon.json" \
     --bridge playerscore0 --default-address-pool "base=$POOL,size=24" \
-    --storage-driver overlay2 "${options[@]}" >"$LOGS/dockerd.log" 2>&1 8>&- 9>&- </dev/null &
+    --storage-driver overlay2 "${options[@]}" >"$LOGS/dockerd.log" 2>&1 7>&- 8>&- 9>&- </dev/null &
   until own_daemon_answers; do
     [ $((SECONDS - begin)) -lt 60 ] || die "dockerd does not answer, see $LOGS/dockerd.log"
     sleep 0.3
@@ -67,7 +69,11 @@ stop_stale() {
 
 down() {
   [ -f "$RUN/docker.pid" ] || return 0
-  local pid
+  local pid running
+  running=$(timeout 10 docker -H "$SOCKET" ps --format '{{.Names}}') || running=
+  [ -z "$running" ] || die "our Docker daemon is in use by: ${running//$'\n'/ }"
+  exec 7>"$BIN/.docker-use.lock"
+  flock -nx 7 || die "our Docker daemon is in use by another script"
   pid=$(cat "$RUN/docker.pid")
   say "ending our Docker daemon (about 3 s)"
   kill "$pid" 2>/dev/null || true

@@ -19,7 +19,17 @@ STORE_PORT=${STORE_PORT:-30090}
 export PATH=$BIN:$PATH
 
 kube() { kubectl --kubeconfig "$CONFIG" "$@"; }
-ready() { [ -f "$CONFIG" ] && kube wait --for=condition=Ready node --all --timeout="$1" >/dev/null 2>&1; }
+
+# ready SECONDS: tried again and again, since a server that only starts refuses at once.
+ready() {
+  local end=$((SECONDS + $1))
+  [ -f "$CONFIG" ] || return 1
+  until kube --request-timeout=5s wait --for=condition=Ready node --all --timeout=5s >/dev/null 2>&1; do
+    [ $SECONDS -lt $end ] || return 1
+    sleep 0.5
+  done
+}
+
 exists() { kind get clusters 2>/dev/null | grep -qx "$NAME"; }
 cgroup_v1() { [ "$(docker info -f '{{.CgroupVersion}}')" = 1 ]; }
 lacks_sys_resource() { docker info -f '{{.DefaultRuntime}}' | grep -qx limited; }
@@ -65,7 +75,7 @@ up() {
   use_docker
   if exists; then
     docker start "$NODE" >/dev/null 2>&1 || true
-    if ready 60s; then return; fi
+    if ready 60; then return; fi
     say "the cluster '$NAME' does not answer and is made anew"
     kind delete cluster --name "$NAME" --kubeconfig "$CONFIG" >&2
   fi
@@ -85,7 +95,7 @@ create() {
   settings >"$CACHE/kind-$NAME.yaml"
   logged "kind-create-$NAME" kind create cluster --name "$NAME" --image "$1" \
     --config "$CACHE/kind-$NAME.yaml" --kubeconfig "$CONFIG" --wait 180s
-  ready 60s || die "the node did not become ready, see $LOGS/kind-create-$NAME.log"
+  ready 60 || die "the node did not become ready, see $LOGS/kind-create-$NAME.log"
 }
 
 down() {
@@ -96,7 +106,7 @@ down() {
   fi
   rm -f "$CONFIG" "$CACHE/kind-$NAME.yaml"
   if [ -n "${DOCKER_HOST:-}" ] && [ -z "$(docker ps -q 2>/dev/null)" ]; then
-    "$CLUSTER_DIR/docker.sh" down
+    "$CLUSTER_DIR/docker.sh" down || true # somebody else builds: theirs to end
   fi
 }
 

@@ -19,10 +19,10 @@ describe() {
     kubectl | kubelet | kubeadm | kube-scheduler | kube-proxy) kubernetes "$1" 25 ;;
     etcd) tool etcd "$ETCD_VERSION" go.etcd.io/etcd/server/v3 ./cmd/etcd 55 ;;
     kind) tool kind "$KIND_VERSION" sigs.k8s.io/kind sigs.k8s.io/kind 15 ;;
-    helm) tool helm "$HELM_VERSION" helm.sh/helm/v4 helm.sh/helm/v4/cmd/helm 120 ;;
+    helm) tool helm "$HELM_VERSION" helm.sh/helm/v4 helm.sh/helm/v4/cmd/helm 180 ;;
     kubeconform) tool kubeconform "$KUBECONFORM_VERSION" github.com/yannh/kubeconform github.com/yannh/kubeconform/cmd/kubeconform 5 ;;
-    versitygw) tool versitygw "$VERSITYGW_VERSION" github.com/versity/versitygw github.com/versity/versitygw/cmd/versitygw 60 ;;
-    containerd | containerd-shim-runc-v2 | ctr) tool containerd "$CONTAINERD_VERSION" github.com/containerd/containerd/v2 "github.com/containerd/containerd/v2/cmd/$1" 60 ;;
+    versitygw) tool versitygw "$VERSITYGW_VERSION" github.com/versity/versitygw github.com/versity/versitygw/cmd/versitygw 95 ;;
+    containerd | containerd-shim-runc-v2 | ctr) tool containerd "$CONTAINERD_VERSION" github.com/containerd/containerd/v2 "github.com/containerd/containerd/v2/cmd/$1" 90 ;;
     host-local) cni ipam/host-local ;;
     portmap) cni meta/portmap ;;
     bridge | loopback | ptp) cni "main/$1" ;;
