@@ -3,6 +3,7 @@
 import httpx
 
 from livecluster import best_track, elsewhere, until
+from playerscore.names import frame_number
 from playerscore.rating import Radar
 
 Json = dict[str, object]
@@ -26,7 +27,7 @@ def test_a_player_is_scored_by_the_rest_api_alone(api: httpx.Client, name: str, 
     until(lambda: _step(api, name), lambda step: step == "WAITING_FOR_PLAYER", 180, "the preview")
     preview = api.get(f"/jobs/{name}/preview").raise_for_status().json()
     frame, track = best_track(preview)
-    picture = api.get(f"/jobs/{name}/frames/{frame['frame_key'].rsplit('/', 1)[-1]}")
+    picture = api.get(f"/jobs/{name}/frames/{frame_number(frame['frame_key'])}")
     assert picture.headers["content-type"] == "image/jpeg"
     assert picture.content[:2] == b"\xff\xd8"
 
