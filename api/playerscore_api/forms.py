@@ -1,0 +1,145 @@
+"""What goes in and out of the API: the flat job form and the bodies of the flow's steps."""
+
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from playerscore import lenient, steps
+from playerscore.errors import PlayerscoreError
+from playerscore.names import Step
+from playerscore.resources import (
+    BBox,
+    FrameKey,
+    Label,
+    PlayerRef,
+    ScoringJobSpec,
+    ScoringJobStatus,
+    Seconds,
+    Target,
+    TrackId,
+)
+
+Document = dict[str, Any]
+
+FILE_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class NewJob(ScoringJobSpec):
+    """A ScoringJob's spec, and optionally its id."""
+
+    id: Label | None = None
+    """metadata.name; made up when absent."""
+
+
+class Pick(_Form):
+    """Which player: a track of a preview frame."""
+
+    frame_key: FrameKey
+    track_id: TrackId
+
+
+class Confirmation(_Form):
+    """Where the player is; without a box, as drafted."""
+
+    frame_key: FrameKey | None = None
+    time_sec: Seconds | None = None
+    """Finds the nearest preview frame when no `frame_key` is given."""
+    bbox: BBox | None = None
+    force: bool = False
+    """Waives the overlap with the picked track, for this box only."""
+
+
+class NewUpload(_Form):
+    """A video that somebody wants to upload."""
+
+    filename: Annotated[str, Field(pattern=FILE_NAME, min_length=1, max_length=128)]
+    bytes: Annotated[int, Field(ge=1, le=2**50)]
+
+
+class Upload(_Form):
+    """One request that stores the video."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+
+
+class UploadAnswer(_Form):
+    """Where the video will be (for `spec.video.uri`), and how to put it there."""
+
+    uri: str
+    upload: Upload
+
+
+class JobProgress(_Form):
+    """Where the job stands."""
+
+    step: Step
+    percent: int | None
+    message: str | None
+
+
+class Job(_Form):
+    """The flat form of a ScoringJob: every answer about a job."""
+
+    id: str
+    namespace: str
+    displayName: str | None  # noqa: N815  # the flow's word
+    player_ref: PlayerRef | None
+    target: Target | None
+    progress: JobProgress
+    result: Document | None
+    conditions: list[Document]
+    resourceVersion: str  # noqa: N815  # Kubernetes' word
+
+
+class JobPage(_Form):
+    """A page of jobs."""
+
+    items: list[Job]
+    next: str | None
+    """Give it as `continue` to get the next page."""
+
+
+class Stored(_Form):
+    """What was stored."""
+
+    bytes: int
+    sha256: str
+
+
+def parts(job: Document) -> tuple[ScoringJobSpec, ScoringJobStatus]:
+    """Spec and status of a stored job, as far as this version can read them.
+
+    Raises PlayerscoreError INVALID when the spec has no readable video.
+    """
+    spec = lenient.read(ScoringJobSpec, job.get("spec")).model
+    if spec is None:
+        raise PlayerscoreError("INVALID", "The stored job has no readable video", field="spec.video")
+    return spec, lenient.read(ScoringJobStatus, job.get("status") or {}).model or ScoringJobStatus()
+
+
+def flat(job: Document) -> Job:
+    """The flat form of a stored job; the step is computed, so it never waits for the operator."""
+    spec, status = parts(job)
+    stored = job.get("status") or {}
+    progress = status.progress
+    return Job(
+        id=job["metadata"]["name"],
+        namespace=job["metadata"]["namespace"],
+        displayName=spec.display_name,
+        player_ref=spec.player_ref,
+        target=spec.target,
+        progress=JobProgress(
+            step=steps.step(spec, status),
+            percent=progress.percent if progress else None,
+            message=progress.message if progress else None,
+        ),
+        result=stored.get("result"),
+        conditions=stored.get("conditions") or [],
+        resourceVersion=job["metadata"]["resourceVersion"],
+    )

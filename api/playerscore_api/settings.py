@@ -1,0 +1,54 @@
+"""What the platform team can set, read from the environment with the prefix PLAYERSCORE_API_.
+
+The store's two secrets can also be files named like their variables, in lower case, in the folder that
+PLAYERSCORE_API_SECRETS_DIR names.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+
+def _in_cluster_url() -> str:
+    host = os.environ.get("KUBERNETES_SERVICE_HOST", "kubernetes.default.svc")
+    return (
+        f"https://{f'[{host}]' if ':' in host else host}:{os.environ.get('KUBERNETES_SERVICE_PORT', '443')}"
+    )
+
+
+class Settings(BaseSettings):
+    """The API's settings. Only the store's address and its two secrets have no default."""
+
+    model_config = SettingsConfigDict(env_prefix="PLAYERSCORE_API_", frozen=True)
+
+    host: str = "0.0.0.0"  # noqa: S104  # a pod serves its Service on every address
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    log_level: str = "info"
+    namespace: str = "default"
+    """The namespace of requests that name none."""
+
+    kube_url: str = Field(default_factory=_in_cluster_url)
+    kube_ca_file: Path | None = ACCOUNT / "ca.crt"
+    kube_token_file: Path = ACCOUNT / "token"
+    """The API's own account: only to check pods' tokens and to read their jobs."""
+
+    store_endpoint: str
+    """Where this program and the pods reach the store."""
+    store_bucket: str = "playerscore"
+    store_region: str = "us-east-1"
+    store_access_key: SecretStr
+    store_secret_key: SecretStr
+    public_store_endpoint: str | None = None
+    """Where people reach the store; without it, uploads go through this program."""
+    presigned_seconds: Annotated[int, Field(ge=60, le=12 * 3600)] = 3600
+    upload_max_bytes: Annotated[int, Field(ge=1)] = 8 * 2**30
+
+
+def load() -> Settings:
+    """The settings of this process. Raises ValidationError that names what is missing."""
+    return Settings(_secrets_dir=os.environ.get("PLAYERSCORE_API_SECRETS_DIR"))  # type: ignore[call-arg]
