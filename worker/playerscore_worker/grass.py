@@ -42,6 +42,17 @@ def pitch_mask(image: Image) -> NDArray[np.uint8] | None:
     return filled
 
 
+def top_row(mask: NDArray[np.uint8] | None, height: int, headroom_share: float) -> int:
+    """The picture's row above which nobody on the pitch reaches; 0 without a mask.
+
+    headroom_share: how far people at the far edge reach above the pitch, as a share of the picture's height.
+    """
+    if mask is None:
+        return 0
+    first = int(np.flatnonzero(mask.any(axis=1))[0]) / mask.shape[0]
+    return int(max(0.0, first - headroom_share) * height)
+
+
 def standing_on(
     mask: NDArray[np.uint8] | None, boxes_xyxy: NDArray[np.floating[Any]], width: int, height: int
 ) -> NDArray[np.bool_]:
