@@ -45,7 +45,14 @@ uri=$(playerscore upload "$video" --namespace "$NAMESPACE" --output name)
 
 phase preview
 playerscore create "$JOB" --namespace "$NAMESPACE" --video "$uri"
-"$kubectl" wait --namespace "$NAMESPACE" --for=condition=PreviewReady "scoringjob/$JOB" --timeout 300s
+step=
+while [ "$step" != WAITING_FOR_PLAYER ]; do
+  step=$("$kubectl" get --namespace "$NAMESPACE" "scoringjob/$JOB" -o 'jsonpath={.status.progress.step}')
+  if [ "$step" = FAILED ]; then
+    playerscore watch "$JOB" --namespace "$NAMESPACE" || die "the preview failed"
+  fi
+  sleep 1
+done
 playerscore show "$JOB" --namespace "$NAMESPACE"
 
 phase selection

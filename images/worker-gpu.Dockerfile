@@ -29,8 +29,10 @@ RUN sh /build/with-ca.sh /build/uv/bin/uv pip install --quiet --no-deps --target
 FROM ${BASE_IMAGE}
 COPY --from=libraries /opt/playerscore /opt/playerscore
 COPY --from=programs /opt/programs /opt/programs
+# A .pth, not PYTHONPATH: the decoder runs isolated (-I) from the environment.
+RUN for site in /opt/playerscore/lib/python3*/site-packages; do echo /opt/programs >"$site/programs.pth"; done
 # A pod's root is read-only: what libraries insist on caching goes to its /tmp.
-ENV PATH=/opt/playerscore/bin:$PATH PYTHONPATH=/opt/programs PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+ENV PATH=/opt/playerscore/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     HOME=/tmp MPLBACKEND=agg MPLCONFIGDIR=/tmp/matplotlib YOLO_CONFIG_DIR=/tmp/ultralytics YOLO_OFFLINE=true
 USER 10001:10001
 WORKDIR /tmp

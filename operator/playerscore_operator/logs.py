@@ -21,6 +21,8 @@ def configure(level: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=rendered))
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    # Kopf tells of every event that it passed on; what came of it is told by the controller.
+    logging.getLogger("kopf").setLevel(logging.WARNING)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
