@@ -1,5 +1,6 @@
 """What child Jobs and their pods say: running, waiting and why, ended and how. Pure."""
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -12,7 +13,10 @@ from playerscore.tasks import EXIT_BAD_INPUT, EXIT_OUT_OF_MEMORY, Failure
 
 Json = dict[str, Any]
 MAIN_CONTAINER = "analyze"
+REPORTER = "report"
 LAST_WORDS = 1000
+CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+"""What a pod may name as its failure's code: it becomes a condition's reason."""
 
 
 class JobState(StrEnum):
@@ -63,6 +67,14 @@ def running_pod(pods: list[Json]) -> Json | None:
     return None
 
 
+def has_begun(pods: list[Json]) -> bool:
+    """Whether a pod has come so far that one of its working containers ran; a download counts."""
+    states = [
+        status.get("state", {}) for pod in pods for status in _containers(pod) if status["name"] != REPORTER
+    ]
+    return any("running" in state or "terminated" in state for state in states)
+
+
 def waiting_for(job: Json, pods: list[Json]) -> str:
     """Why no pod runs yet, in the cluster's own words."""
     if job.get("spec", {}).get("suspend"):
@@ -75,7 +87,7 @@ def waiting_for(job: Json, pods: list[Json]) -> str:
             waiting = status.get("state", {}).get("waiting")
             if waiting and waiting.get("reason") not in (None, "PodInitializing", "ContainerCreating"):
                 return f"{waiting['reason']}: {waiting.get('message', '')}"
-        return "The pod is starting"
+        return "The video is being fetched" if has_begun([pod]) else "The pod is starting"
     return "The pod is not there yet"
 
 
@@ -83,9 +95,20 @@ def node_of(pod: Json | None) -> str | None:
     return pod["spec"].get("nodeName") if pod else None
 
 
-def created(job: Json) -> datetime:
-    """When a child was created, by the API server's clock."""
-    return datetime.fromisoformat(job["metadata"]["creationTimestamp"])
+def waits_since(job: Json) -> datetime | None:
+    """Since when a child could have had a running pod; None while a queue holds it back."""
+    if job.get("spec", {}).get("suspend"):
+        return None
+    began = job.get("status", {}).get("startTime") or job["metadata"]["creationTimestamp"]
+    return datetime.fromisoformat(began)
+
+
+def failed_at(job: Json) -> datetime | None:
+    """When the Job controller called a child failed."""
+    for item in _conditions(job):
+        if item["type"] == "Failed" and "lastTransitionTime" in item:
+            return datetime.fromisoformat(item["lastTransitionTime"])
+    return None
 
 
 def ending(job: Json, pods: list[Json]) -> Ending:
@@ -139,7 +162,7 @@ def _first_failure(pods: list[Json]) -> Json | None:
     for pod in reversed(pods):
         for status in _containers(pod):
             terminated: Json | None = status.get("state", {}).get("terminated")
-            if terminated and terminated.get("exitCode") and status["name"] != "report":
+            if terminated and terminated.get("exitCode") and status["name"] != REPORTER:
                 return terminated
     return None
 
@@ -150,4 +173,5 @@ def _words(terminated: Json) -> tuple[str, str]:
         failure = Failure.model_validate_json(text)
     except ValidationError:
         return "", text[-LAST_WORDS:]
-    return failure.code, failure.message
+    # The container that decodes a stranger's video wrote this.
+    return (failure.code if CODE.fullmatch(failure.code) else ""), failure.message

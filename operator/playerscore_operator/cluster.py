@@ -6,6 +6,7 @@ four times the CPU of a launch and the ScoringJob has models of its own.
 
 from typing import Any, Self
 
+import aiohttp
 import orjson
 from kubernetes.aio import client, config
 
@@ -19,7 +20,10 @@ PAGE = 500
 
 
 class ApiError(Exception):
-    """The API server refused; `status` is the HTTP status, `reason` Kubernetes' word for it."""
+    """The API server refused, or could not be asked.
+
+    `status` is the HTTP status, 0 when no answer came; `reason` is Kubernetes' word for it.
+    """
 
     def __init__(self, status: int, reason: str, message: str) -> None:
         super().__init__(f"{status} {reason}: {message}")
@@ -57,7 +61,7 @@ class Cluster:
         content_type: str = "application/json",
         accept: str = "application/json",
     ) -> Json:
-        """One request. Raises ApiError on every status from 400."""
+        """One request. Raises ApiError on every status from 400, and when no answer came."""
         arguments = await self.api.param_serialize(
             method,
             path,
@@ -66,8 +70,14 @@ class Cluster:
             body=body,
             auth_settings=["BearerToken"],
         )
-        answer = await self.api.call_api(*arguments, _request_timeout=REQUEST_SECONDS, _preload_content=False)
-        content = await answer.read()
+        try:
+            answer = await self.api.call_api(
+                *arguments, _request_timeout=REQUEST_SECONDS, _preload_content=False
+            )
+            content = await answer.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            # A connection closed in mid-answer is neither an OSError nor a TimeoutError.
+            raise ApiError(0, "Unreachable", f"{type(error).__name__}: {error}") from error
         if answer.status >= 400:
             raise _error(answer.status, content)
         parsed: Json = orjson.loads(content) if content else {}

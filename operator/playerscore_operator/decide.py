@@ -23,6 +23,8 @@ Claim = tuple[str, Reason | str, str]
 RUNTIME_RECHECK_SECONDS = 30.0
 NAMESPACE_RECHECK_SECONDS = 15.0
 GONE_RECHECK_SECONDS = 2.0
+FIRST_RETRY_SECONDS = 5.0
+LONGEST_RETRY_SECONDS = 300.0
 GITOPS_MARKS = (
     "argocd.argoproj.io/tracking-id",
     "argocd.argoproj.io/instance",
@@ -81,6 +83,9 @@ def _after_end(observed: Observed, now: datetime) -> Decision:
     """Nothing runs any more: children that linger are deleted, the job itself when its time is over."""
     lingering = [name for name, job in observed.jobs.items() if children.job_state(job) is JobState.ACTIVE]
     decision = Decision(deletes=lingering)
+    if observed.status.observed_generation != observed.generation:
+        # The ttl may still be edited; unanswered, the job would read as in progress for ever (kstatus).
+        decision.status = {"observedGeneration": observed.generation}
     ttl, run = observed.spec.ttl_seconds_after_finished, observed.status.run
     marks = {**(observed.metadata.get("labels") or {}), **(observed.metadata.get("annotations") or {})}
     if (
@@ -156,6 +161,8 @@ def _preview(observed: Observed, runtime: ScoringRuntimeSpec, now: datetime, api
     end = _no_preview() if state is JobState.COMPLETE else children.ending(job, observed.pods_of(name))
     retry = observed.spec.retry or runtime.retry
     if end.blame in (Blame.MACHINE, Blame.MEMORY) and number <= retry.limit:
+        if (left := _until_retry(job, number, now)) > 0:
+            return Outcome(claims=_previewing(f"Tried again soon. {end.message}"), requeue_seconds=left)
         return _start_preview(observed, runtime, number + 1, api_url)
     outcome = _failed(end)
     outcome.claims[ConditionType.PREVIEW_READY] = ("False", end.code, end.message)
@@ -178,7 +185,7 @@ def _preview_runs(
     if children.running_pod(pods):
         return Outcome(claims=_previewing("The preview is being made"))
     waiting = children.waiting_for(job, pods)
-    late, left = _start_deadline(observed, runtime, job, now)
+    late, left = _start_deadline(observed, runtime, job, pods, now)
     if late:
         outcome = _failed(Ending(Blame.DEADLINE, Reason.START_DEADLINE, waiting))
         outcome.claims[ConditionType.PREVIEW_READY] = ("False", Reason.START_DEADLINE, waiting)
@@ -200,12 +207,14 @@ def _selection(
     """A preview is there (or none is wanted): the verdict, and the attempt if the job may have one."""
     verdict = coherence.judge(observed.spec.player_ref, observed.spec.target, observed.status.preview)
     coherent = _coherence_claim(verdict)
-    if observed.spec.suspend:
+    if sealed := _sealed(observed):
+        outcome = sealed
+    elif observed.spec.suspend:
         outcome = _suspended(observed)
     elif refusal := _refusal(observed, verdict):
         outcome = _stop(observed, ("False", *refusal))
     elif runtime is None or trouble:
-        outcome = _waiting(ConditionType.ADMITTED, trouble)
+        outcome = _without_runtime(observed, trouble)
     else:
         outcome = _attempt(observed, runtime, now, api_url)
     outcome.claims[ConditionType.TARGET_COHERENT] = coherent
@@ -251,10 +260,26 @@ def _live_analyses(observed: Observed) -> list[str]:
     ]
 
 
+def _current_child(observed: Observed) -> tuple[Json | None, list[Json]]:
+    """The current attempt's Job and its pods."""
+    name = names.analysis_job_name(observed.uid, observed.attempt)
+    return observed.jobs.get(name), observed.pods_of(name)
+
+
+def _without_runtime(observed: Observed, trouble: Trouble) -> Outcome:
+    """Nothing new may start, but a change of the runtime does not touch an attempt that runs."""
+    outcome = _waiting(ConditionType.ADMITTED, trouble)
+    job, pods = _current_child(observed)
+    if job is not None and children.job_state(job) is JobState.ACTIVE and not _stale(observed, job):
+        outcome.claims = _admitted(observed.attempt)
+        if pod := children.running_pod(pods):
+            outcome.claims[ConditionType.RUNNING] = _pod_runs(pod)
+    return outcome
+
+
 def _attempt(observed: Observed, runtime: ScoringRuntimeSpec, now: datetime, api_url: str) -> Outcome:
     """The job may run: start, watch or end its attempt."""
-    name = names.analysis_job_name(observed.uid, observed.attempt)
-    job = observed.jobs.get(name)
+    job, pods = _current_child(observed)
     if observed.attempt == 0:
         return _launch(observed, runtime, api_url)
     if job is None:
@@ -266,11 +291,9 @@ def _attempt(observed: Observed, runtime: ScoringRuntimeSpec, now: datetime, api
         return Outcome(claims=claims, deletes=_live_analyses(observed), requeue_seconds=GONE_RECHECK_SECONDS)
     state = children.job_state(job)
     if state is JobState.ACTIVE:
-        return _attempt_runs(observed, runtime, name, job, now)
-    pods = observed.pods_of(name)
-    if state is JobState.COMPLETE:
-        return _completed(observed, runtime, pods, api_url)
-    return _retry_or_fail(observed, runtime, children.ending(job, pods), api_url)
+        return _attempt_runs(observed, runtime, job, pods, now)
+    end = _no_result() if state is JobState.COMPLETE else children.ending(job, pods)
+    return _retry_or_fail(observed, runtime, job, end, now, api_url)
 
 
 def _stale(observed: Observed, job: Json) -> bool:
@@ -324,53 +347,82 @@ def _launch(observed: Observed, runtime: ScoringRuntimeSpec, api_url: str, failu
     )
 
 
+def _pod_runs(pod: Json) -> Claim:
+    return ("True", Reason.POD_RUNNING, f"Pod {pod['metadata']['name']}")
+
+
 def _attempt_runs(
-    observed: Observed, runtime: ScoringRuntimeSpec, name: str, job: Json, now: datetime
+    observed: Observed, runtime: ScoringRuntimeSpec, job: Json, pods: list[Json], now: datetime
 ) -> Outcome:
-    pods = observed.pods_of(name)
     claims = _admitted(observed.attempt)
     if pod := children.running_pod(pods):
-        claims[ConditionType.RUNNING] = ("True", Reason.POD_RUNNING, f"Pod {pod['metadata']['name']}")
+        claims[ConditionType.RUNNING] = _pod_runs(pod)
         started = observed.status.run.start_time if observed.status.run else None
         run: Json = {"node": children.node_of(pod), "startTime": _stamp(started or now)}
         return Outcome(claims=claims, run=run)
     waiting = children.waiting_for(job, pods)
     claims[ConditionType.RUNNING] = ("False", Reason.POD_PENDING, waiting)
-    late, left = _start_deadline(observed, runtime, job, now)
+    late, left = _start_deadline(observed, runtime, job, pods, now)
     if late:
         return _failed(Ending(Blame.DEADLINE, Reason.START_DEADLINE, waiting))
     return Outcome(claims=claims, requeue_seconds=left)
 
 
 def _start_deadline(
-    observed: Observed, runtime: ScoringRuntimeSpec, job: Json, now: datetime
-) -> tuple[bool, float]:
-    """Whether a pod that never ran is overdue, and else the seconds that are left."""
+    observed: Observed, runtime: ScoringRuntimeSpec, job: Json, pods: list[Json], now: datetime
+) -> tuple[bool, float | None]:
+    """Whether a pod that never began is overdue, and else the seconds that are left, if they count."""
+    since = children.waits_since(job)
+    if since is None or children.has_begun(pods):
+        return False, None
     allowed = observed.spec.start_deadline_seconds or runtime.start_deadline_seconds
-    left = allowed - (now - children.created(job)).total_seconds()
+    left = allowed - (now - since).total_seconds()
     started = observed.status.run.start_time if observed.status.run else None
     return left <= 0 and started is None, max(left, 1.0)
 
 
-def _completed(observed: Observed, runtime: ScoringRuntimeSpec, pods: list[Json], api_url: str) -> Outcome:
-    """The Job is complete: seal the reported result, else the one in the pod's termination message."""
+def _sealed(observed: Observed) -> Outcome | None:
+    """The end of an attempt whose Job is complete: the reported result, else the termination message's.
+
+    It stands although the job was paused, or lost its runtime, a moment after.
+    """
+    job, pods = _current_child(observed)
+    if job is None or children.job_state(job) is not JobState.COMPLETE or _stale(observed, job):
+        return None
     generation = observed.status.run.generation if observed.status.run else None
     reported = observed.status.result
     result = reported if reported and reported.generation == generation else children.result_of(pods)
     if result is None:
-        end = Ending(Blame.MACHINE, Reason.NO_RESULT, "The worker ended without a result")
-        return _retry_or_fail(observed, runtime, end, api_url)
+        return None
     claims = _admitted(observed.attempt)
     claims[ConditionType.RUNNING] = ("False", Reason.COMPLETED, "The attempt is over")
     claims[ConditionType.SUCCEEDED] = ("True", Reason.COMPLETED, f"overallScore {result.overall_score}")
     return Outcome(claims=claims, result=result, ended=Step.COMPLETED)
 
 
-def _retry_or_fail(observed: Observed, runtime: ScoringRuntimeSpec, end: Ending, api_url: str) -> Outcome:
+def _no_result() -> Ending:
+    return Ending(Blame.MACHINE, Reason.NO_RESULT, "The worker ended without a result")
+
+
+def _until_retry(job: Json, failures: int, now: datetime) -> float:
+    """Seconds until the next try: an outage of some minutes must not use up all of them."""
+    failed_at = children.failed_at(job)
+    if failed_at is None:
+        return 0.0
+    pause = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 4.0 ** min(failures - 1, 10))
+    return pause - (now - failed_at).total_seconds()
+
+
+def _retry_or_fail(
+    observed: Observed, runtime: ScoringRuntimeSpec, job: Json, end: Ending, now: datetime, api_url: str
+) -> Outcome:
     failures = ((observed.status.run and observed.status.run.failures) or 0) + 1
     limit = (observed.spec.retry or runtime.retry).limit
     allowed = {Blame.MACHINE: limit, Blame.MEMORY: min(limit, 1)}.get(end.blame, 0)
     if failures <= allowed:
+        if (left := _until_retry(job, failures, now)) > 0:
+            claims: dict[ConditionType, Claim] = {ConditionType.RUNNING: ("False", end.code, end.message)}
+            return Outcome(claims=claims, requeue_seconds=left)
         return _launch(observed, runtime, api_url, failures)
     outcome = _failed(end)
     outcome.run["failures"] = failures

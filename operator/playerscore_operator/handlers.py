@@ -62,6 +62,9 @@ def settings() -> kopf.OperatorSettings:
     chosen.watching.server_timeout = 600
     chosen.watching.connect_timeout = 10
     chosen.watching.chunk_size = 500
+    # The handlers' labels filter here, these at the server: other people's pods never reach this process.
+    chosen.watching.label_selectors["batch", "v1", "jobs"] = names.UID_LABEL
+    chosen.watching.label_selectors["", "v1", "pods"] = names.UID_LABEL
     chosen.peering.standalone = True
     chosen.persistence.finalizer = f"{names.GROUP}/operator"
     return chosen

@@ -30,10 +30,13 @@ RESTRICTED: Final = {
 
 
 def spec_hash(observed: Observed) -> str:
-    """A digest of what an attempt depends on; another digest means another attempt."""
+    """A digest of what an attempt depends on; another digest means another attempt.
+
+    Absent fields are left out, so that a field that a later version adds stops no running attempt.
+    """
     spec = observed.spec
     parts = [spec.player_ref, spec.target, spec.analysis, spec.pitch]
-    dumped = [part.model_dump(mode="json") if part else None for part in parts]
+    dumped = [part.model_dump(mode="json", exclude_none=True) if part else None for part in parts]
     return hashlib.sha256(json.dumps([*dumped, spec.runtime_name]).encode()).hexdigest()[:16]
 
 

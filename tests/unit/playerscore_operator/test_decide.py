@@ -292,7 +292,8 @@ def test_an_edit_that_slipped_between_pause_and_resume_replaces_the_attempt() ->
 
 @pytest.mark.parametrize("ended", [Step.COMPLETED, Step.FAILED])
 def test_a_finished_job_never_runs_again(ended: Step) -> None:
-    status = make_status(ended, run=make_run(1, generation=3), result=make_result())
+    run = make_run(1, generation=3)
+    status = make_status(ended, run=run, result=make_result(), observed_generation=3)
     decision = decide(world(make_ready_spec(suspend=False), status), NOW, API)
 
     assert decision == Decision()

@@ -1,0 +1,34 @@
+"""What the client makes of servers that do not answer, over a real socket."""
+
+import asyncio
+
+import pytest
+from kubernetes.aio import client
+
+from playerscore_operator.cluster import ApiError, Cluster
+from playerscore_operator.leader import Lease
+from playerscore_operator.settings import Settings
+
+
+async def _hangs_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(1)
+    writer.close()
+
+
+async def _cluster_behind(server: asyncio.Server) -> Cluster:
+    settings = client.Configuration()
+    settings.host = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    return Cluster(client.ApiClient(configuration=settings))
+
+
+async def test_a_connection_closed_in_mid_request_is_an_api_error_and_ends_no_election() -> None:
+    async with await asyncio.start_server(_hangs_up, "127.0.0.1", 0) as server:
+        cluster = await _cluster_behind(server)
+        with pytest.raises(ApiError) as raised:
+            await cluster.find("/api/v1/namespaces/default")
+        found, answer = await Lease(cluster, Settings()).get("lease", "default")
+        await cluster.close()
+
+    assert raised.value.status == 0
+    assert found is False
+    assert answer.status == 0

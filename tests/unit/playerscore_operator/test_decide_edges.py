@@ -1,0 +1,188 @@
+"""What the operator does at the edges of time and failure: queues, slow downloads, outages, late edits."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from builders import (
+    UID,
+    make_condition,
+    make_ready_spec,
+    make_result,
+    make_run,
+    make_runtime,
+    make_spec,
+    make_status,
+)
+from playerscore.names import ConditionType, Step
+from playerscore.resources import Progress, ScoringJobStatus
+from playerscore_operator.decide import Decision, decide
+from playerscore_operator.manifests import analysis_job, preview_job
+from playerscore_operator.observe import Observed
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+API = "http://api.example"
+LAUNCHED = make_condition(ConditionType.RUNNING, "False", "Launched")
+RUNS = make_condition(ConditionType.RUNNING, "True", "PodRunning")
+PAUSED = make_condition(ConditionType.RUNNING, "False", "Suspended")
+
+
+def world(status: Any, spec: Any = None, **changes: Any) -> Observed:
+    known: dict[str, Any] = {
+        "namespace": "default",
+        "name": "match-1",
+        "uid": UID,
+        "generation": 3,
+        "resource_version": "101",
+        "spec": spec or make_ready_spec(suspend=False),
+        "status": status,
+        "runtime": make_runtime(),
+    }
+    return Observed(**(known | changes))
+
+
+def launched(condition: Any = RUNS, *, suspend: bool = False, **status: Any) -> Observed:
+    """A job at its first attempt, without its child."""
+    known = {"run": make_run(1, generation=3), "conditions": [condition]}
+    return world(make_status(**(known | status)), make_ready_spec(suspend=suspend))
+
+
+def with_attempt(observed: Observed, ended: str | None = None, **more: Any) -> Observed:
+    """With the attempt's Job, created a minute ago; `more` goes into its spec, `pods` stands beside it."""
+    assert observed.runtime is not None
+    body = analysis_job(observed, observed.runtime.spec, 1, API)
+    return with_child(observed, body, ended, **more)
+
+
+def with_child(observed: Observed, body: Any, ended: str | None = None, **more: Any) -> Observed:
+    pods = more.pop("pods", [])
+    stamp = "2026-01-01T11:59:00Z"
+    body = {
+        **body,
+        "metadata": {**body["metadata"], "creationTimestamp": stamp},
+        "spec": {**body["spec"], **more},
+        "status": {"conditions": [{"type": ended, "status": "True", "lastTransitionTime": stamp}]}
+        if ended
+        else {},
+    }
+    return replace(observed, jobs={body["metadata"]["name"]: body}, pods=pods)
+
+
+def pod(job: str, **states: Any) -> dict[str, Any]:
+    """A pod of that Job, with the state of each named container."""
+    statuses = [{"name": name, "state": state} for name, state in states.items()]
+    return {
+        "metadata": {"name": "p", "labels": {"job-name": job}},
+        "spec": {},
+        "status": {"initContainerStatuses": statuses},
+    }
+
+
+def claim(decision: Decision, kind: ConditionType) -> tuple[str, str]:
+    assert decision.status is not None
+    found = {item["type"]: item for item in decision.status["conditions"]}
+    return found[kind]["status"], found[kind]["reason"]
+
+
+def step(decision: Decision) -> str | None:
+    progress = (decision.status or {}).get("progress", {})
+    return None if "step" not in progress else str(progress["step"])
+
+
+LATE = NOW + timedelta(hours=6)
+
+
+def test_a_long_wait_in_a_queue_is_not_a_late_start() -> None:
+    decision = decide(with_attempt(launched(LAUNCHED), suspend=True), LATE, API)
+
+    assert step(decision) == "QUEUED"
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        ({"report": {"running": {}}, "fetch": {"running": {}}}, None),  # a long download
+        ({"report": {"running": {}}, "fetch": {"waiting": {"reason": "ImagePullBackOff"}}}, "FAILED"),
+        ({}, "FAILED"),  # no node for it
+    ],
+    ids=["downloading", "image", "unscheduled"],
+)
+def test_only_a_pod_that_never_began_misses_the_start_deadline(states: Any, expected: str | None) -> None:
+    status = ScoringJobStatus.model_validate({"run": {"previewAttempt": 1}})
+    observed = world(status, make_spec())
+    assert observed.runtime is not None
+    body = preview_job(observed, observed.runtime.spec, 1, API)
+    observed = with_child(observed, body, pods=[pod(f"sj-{UID}-p1", **states)])
+
+    assert (step(decide(observed, LATE, API)) == "FAILED") == (expected == "FAILED")
+
+
+def test_the_job_of_an_ended_attempt_is_sealed_though_its_runtime_is_gone() -> None:
+    observed = with_attempt(launched(result=make_result(generation=3)), "Complete")
+
+    assert step(decide(replace(observed, runtime=None), NOW, API)) == "COMPLETED"
+
+
+def test_an_attempt_that_runs_goes_on_though_its_runtime_is_gone() -> None:
+    observed = with_attempt(launched())
+    running = [pod(f"sj-{UID}-1", analyze={"running": {}})]
+    running[0]["status"]["containerStatuses"] = running[0]["status"].pop("initContainerStatuses")
+    decision = decide(replace(observed, runtime=None, pods=running), NOW, API)
+
+    assert decision.deletes == []
+    assert claim(decision, ConditionType.RUNNING) == ("True", "PodRunning")
+    assert claim(decision, ConditionType.ADMITTED) == ("True", "Launched")
+
+
+def test_a_pause_just_after_the_end_keeps_the_result() -> None:
+    observed = with_attempt(launched(suspend=True, result=make_result(generation=3)), "Complete")
+    decision = decide(observed, NOW, API)
+
+    assert step(decision) == "COMPLETED"
+    assert decision.deletes == []
+
+
+def test_a_result_of_an_attempt_that_was_paused_is_not_sealed() -> None:
+    observed = with_attempt(launched(PAUSED, result=make_result(generation=3)), "Complete")
+
+    assert step(decide(observed, NOW, API)) != "COMPLETED"
+
+
+@pytest.mark.parametrize(
+    ("failures", "seconds", "again"),
+    [(0, 4, False), (0, 6, True), (1, 6, False), (1, 21, True)],
+    ids=["first-early", "first-due", "second-early", "second-due"],
+)
+def test_a_retry_waits_a_little_longer_each_time(failures: int, seconds: int, again: bool) -> None:
+    run = make_run(1, generation=3, failures=failures)
+    failed = pod(f"sj-{UID}-1", analyze={"terminated": {"exitCode": 1, "message": "no route to the store"}})
+    observed = with_attempt(launched(run=run), "Failed", pods=[failed])
+    ended = NOW - timedelta(minutes=1)
+    decision = decide(observed, ended + timedelta(seconds=seconds), API)
+
+    assert bool(decision.creates) == again
+    assert again or claim(decision, ConditionType.RUNNING) == ("False", "WORKER_FAILED")
+    assert again or (decision.requeue_seconds or 0) > 0
+
+
+@pytest.mark.parametrize("code", ["bad code!", "", "-x", "lower", "A" * 65])
+def test_a_code_that_no_condition_may_carry_does_not_keep_a_job_from_ending(code: str) -> None:
+    words = f'{{"code": "{code}", "message": "m"}}'
+    failed = pod(f"sj-{UID}-1", analyze={"terminated": {"exitCode": 42, "message": words}})
+    decision = decide(with_attempt(launched(), "Failed", pods=[failed]), NOW, API)
+
+    assert claim(decision, ConditionType.SUCCEEDED) == ("False", "VIDEO_DECODE_FAILED")
+
+
+def test_an_edit_after_the_end_is_acknowledged_and_nothing_else() -> None:
+    status = make_status(
+        run=make_run(1, generation=3),
+        progress=Progress(step=Step.COMPLETED, percent=100),
+        result=make_result(),
+        observed_generation=3,
+    )
+    decision = decide(world(status, generation=4), NOW, API)
+
+    assert decision == Decision(status={"observedGeneration": 4})
