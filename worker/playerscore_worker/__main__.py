@@ -1,20 +1,25 @@
 """`python -m playerscore_worker report|fetch|preview|analyze`: one verb for each container of the pod."""
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import structlog
-from pydantic import ValidationError
 
-from playerscore.errors import SourceError, WorkerError
-from playerscore.tasks import EXIT_OUT_OF_MEMORY, AnalysisTask, Failure, PreviewTask
+from playerscore.errors import PlayerscoreError, SourceError, WorkerError
+from playerscore.resources import Weights
+from playerscore.tasks import AnalysisTask, PodTask, PreviewTask
 from playerscore_worker import container, pod, source
+from playerscore_worker.cpus import cpu_limit
 from playerscore_worker.pod import Pod
 
 SOURCE_PATIENCE_SECONDS = 120.0
+WEIGHTS_BYTES = 2 * 2**30
+WEIGHTS_SECONDS = 1800.0
 
 log = structlog.get_logger("playerscore.worker")
 
@@ -29,28 +34,52 @@ def report(files: Pod) -> None:
 
 
 def fetch(files: Pod) -> None:
-    """Download the video, check that it is the pinned one and worth decoding."""
+    """Download the video, check that it is the pinned one and worth decoding; and the detector's weights."""
     task = pod.task()
-    prefix = source.check_allowed(task.video.uri, task.sources)
+    source.check_allowed(task.video.uri, task.sources)
     offer = _offer(files)
-    from_store = bool(offer.get("store"))
-
-    def judge(url: str) -> None:
-        if not from_store:
-            source.check_allowed(url, task.sources)
-            source.check_host(url, prefix)
-
     sha256, size = source.download(
         str(offer["url"]),
         files.video,
         max_bytes=task.video_limits.bytes,
         max_seconds=task.video_limits.download_seconds,
-        judge=judge,
-        on_progress=lambda share: None,
+        judge=_judge(task, offer),
     )
     source.check_digest(task, sha256)
     container.check(files.video, task.video_limits)
+    if task.detector.weights:
+        _fetch_weights(task.detector.weights, files)
     pod.write(files.fetched, {"sha256": sha256, "bytes": size})
+
+
+def _judge(task: PodTask, offer: dict[str, object]) -> source.Judge:
+    """Of the store only the very address that the broker gave; of the rest what the runtime allows."""
+
+    def judge(url: str) -> str | None:
+        if not offer.get("store"):
+            return source.check_host(url, source.check_allowed(url, task.sources))
+        if url != offer["url"]:
+            raise SourceError("SOURCE_DENIED", "The store sends elsewhere", field="spec.video.uri")
+        return None
+
+    return judge
+
+
+def _fetch_weights(weights: Weights, files: Pod) -> None:
+    """Named by the platform's runtime, hence of any host, and pinned by digest. Raises WorkerError."""
+    out = files.weights(weights.uri)
+    try:
+        sha256, _ = source.download(
+            weights.uri, out, max_bytes=WEIGHTS_BYTES, max_seconds=WEIGHTS_SECONDS, judge=lambda url: None
+        )
+    except PlayerscoreError as error:
+        raise WorkerError("WORKER_FAILED", f"The detector's weights: {error.message}") from error
+    if sha256 != weights.sha256:
+        raise WorkerError("WORKER_FAILED", f"The detector's weights have the sha256 {sha256}")
+
+
+def _weights(task: PodTask, files: Pod) -> Path | None:
+    return files.weights(task.detector.weights.uri) if task.detector.weights else None
 
 
 def _offer(files: Pod) -> dict[str, object]:
@@ -78,7 +107,8 @@ def preview(files: Pod) -> None:
     task = pod.task()
     if not isinstance(task, PreviewTask):
         raise WorkerError("WORKER_FAILED", "preview needs a preview task")
-    status = run_preview(task, files.video, pod.read(files.fetched)["sha256"], files.frames, _progress(files))
+    sha256 = str(pod.read(files.fetched)["sha256"])
+    status = run_preview(task, files.video, sha256, files.frames, _progress(files), _weights(task, files))
     pod.write(files.preview, status.model_dump_json(by_alias=True, exclude_none=True))
     pod.write(files.done, {})
 
@@ -91,11 +121,14 @@ def analyze(files: Pod) -> None:
     if not isinstance(task, AnalysisTask):
         raise WorkerError("WORKER_FAILED", "analyze needs an analysis task")
     sha256 = str(pod.read(files.fetched)["sha256"])
-    analysed = run_analysis(task, files.video, sha256, _progress(files))
+    analysed = run_analysis(task, files.video, sha256, _progress(files), _weights(task, files))
     text = analysed.result.model_dump_json(by_alias=True, exclude_none=True)
     files.say(text)
     pod.write(files.result, text)
-    analysed.write_artifacts(files.artifacts)
+    try:
+        analysed.write_artifacts(files.artifacts)
+    except (PlayerscoreError, OSError, RuntimeError, ValueError):
+        log.warning("artifacts not drawn; the result stands without them", exc_info=True)
     pod.write(files.done, {})
 
 
@@ -120,21 +153,24 @@ VERBS: dict[str, Callable[[Pod], None]] = {
 }
 
 
+def limit_threads() -> None:
+    """Tell the numeric libraries, before they load, how many CPUs this container may use."""
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, str(cpu_limit()))
+
+
 def main(arguments: list[str]) -> int:
     """The exit code of the contract: 0 done, 42 bad input, 43 out of memory, else the machine's failure."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    # The client logs whole addresses, and a presigned one is a credential.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     if len(arguments) != 1 or arguments[0] not in VERBS:
         print(f"usage: python -m playerscore_worker {'|'.join(VERBS)}", file=sys.stderr)
         return 2
+    limit_threads()
     files = Pod.here()
     try:
         VERBS[arguments[0]](files)
-    except MemoryError:
-        files.say(Failure(code="OUT_OF_MEMORY", message="The worker ran out of memory").model_dump_json())
-        return EXIT_OUT_OF_MEMORY
-    except ValidationError as error:
-        files.say(Failure(code="WORKER_FAILED", message=str(error)[: pod.FAILURE_TEXT]).model_dump_json())
-        return 1
     except Exception as error:  # the edge of the process: every failure becomes words and a code
         code, words = pod.failure(error)
         files.say(words.model_dump_json())

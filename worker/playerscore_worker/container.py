@@ -1,9 +1,10 @@
 """Is this file worth decoding: a look at the container in plain Python, before any decoder sees it.
 
-ISO base media (MP4, MOV) is walked box by box, bounded in depth and number; Matroska and WebM are known by
-their header. What is not on the allow-list is refused here, where nothing can crash.
+ISO base media (MP4, MOV) is walked box by box, bounded in depth and number; of Matroska and WebM the header
+and the length are looked at. What is not on the allow-list is refused here, where nothing can crash.
 """
 
+import math
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,9 @@ TOP_LEVEL: Final = frozenset(
     | {b"meta", b"udta", b"emsg", b"prft", b"ssix"}
 )
 EBML: Final = b"\x1a\x45\xdf\xa3"
+SEGMENT: Final = b"\x18\x53\x80\x67"
+DOC_TYPE: Final = b"\x42\x82"
+DOC_TYPES: Final = frozenset({b"matroska", b"webm"})
 MAX_DEPTH: Final = 6
 MAX_BOXES: Final = 20_000
 MAX_BODY: Final = 1 << 16
@@ -60,7 +64,7 @@ class _Track:
 
     def __init__(self) -> None:
         self.handler = b""
-        self.codec = b""
+        self.codecs: set[bytes] = set()
         self.size = (0, 0)
         self.duration_sec = 0.0
 
@@ -78,6 +82,7 @@ def check(path: Path, limits: VideoLimits) -> Header | None:
     with path.open("rb") as file:
         magic = file.read(12)
         if magic.startswith(EBML):
+            _check_matroska(file, size)
             return None
         if magic[4:8] not in TOP_LEVEL:
             raise VideoError("VIDEO_NOT_A_VIDEO", "The file is neither MP4, MOV, Matroska nor WebM")
@@ -91,15 +96,16 @@ def _check_tracks(tracks: list[_Track], limits: VideoLimits) -> Header:
     if len(videos) > 1:
         raise VideoError("VIDEO_UNSUPPORTED", f"The file has {len(videos)} video tracks; one is expected")
     track = videos[0]
-    if track.codec not in CODECS:
+    if not track.codecs or track.codecs - CODECS:
         known = ", ".join(sorted(codec.decode() for codec in CODECS))
-        raise VideoError("VIDEO_UNSUPPORTED", f"The codec {track.codec!r} is not one of {known}")
+        said = ", ".join(sorted(repr(codec)[1:] for codec in track.codecs)) or "not named"
+        raise VideoError("VIDEO_UNSUPPORTED", f"The codec is {said}; known are {known}")
     width, height = track.size
     if width * height > limits.pixels:
         raise _large(f"{width} x {height} pixels, more than {limits.pixels} in all")
     if track.duration_sec > limits.duration_seconds:
         raise _large(f"{track.duration_sec:.0f} s, more than {limits.duration_seconds} s")
-    return Header(track.codec.decode(), width, height, track.duration_sec)
+    return Header(min(track.codecs).decode(), width, height, track.duration_sec)
 
 
 def _large(what: str) -> VideoError:
@@ -117,8 +123,10 @@ class _Walk:
     def tracks(self) -> list[_Track]:
         """The tracks. Raises VideoError when the boxes do not fill the file or there is no index."""
         found: list[_Track] = []
-        kinds = set()
+        kinds: set[bytes] = set()
         for box in self._children(0, self.size):
+            if box.kind == b"moov" and b"moov" in kinds:
+                raise VideoError("VIDEO_UNSUPPORTED", "The file has two indexes (moov)")
             kinds.add(box.kind)
             if box.kind == b"moov":
                 found = [
@@ -153,9 +161,10 @@ class _Walk:
             track.handler = body[8:12]
         elif box.kind == b"mdhd":
             track.duration_sec = _duration(body)
-        elif box.kind == b"stsd" and len(body) >= 44:
-            track.codec = body[12:16]
-            track.size = struct.unpack(">HH", body[40:44])
+        elif box.kind == b"stsd":
+            for entry in _entries(body):
+                track.codecs.add(entry[4:8])
+                track.size = max(track.size, struct.unpack(">HH", entry[32:36]), key=math.prod)
 
     def _body(self, box: Box) -> bytes:
         self.file.seek(box.start)
@@ -189,6 +198,17 @@ class _Walk:
         return Box(kind, start + skip, start + length)
 
 
+def _entries(body: bytes) -> Iterator[bytes]:
+    """The sample entries of an stsd box that are long enough to be a picture's; sound's may be shorter."""
+    start = 8
+    while start + 36 <= len(body):
+        (length,) = struct.unpack(">I", body[start : start + 4])
+        yield body[start : start + 36]
+        if length < 8:
+            return
+        start += length
+
+
 def _duration(body: bytes) -> float:
     """Seconds, of a media header box of version 0 or 1."""
     form = ">II" if body[:1] == b"\0" else ">IQ"
@@ -197,4 +217,35 @@ def _duration(body: bytes) -> float:
     if len(part) < struct.calcsize(form):
         return 0.0
     timescale, duration = struct.unpack(form, part)
-    return duration / timescale if timescale else 0.0
+    unknown = duration in (0xFFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF)
+    return duration / timescale if timescale and not unknown else 0.0
+
+
+def _check_matroska(file: BinaryIO, size: int) -> None:
+    """That it says to be Matroska or WebM and is as long as it says. Raises VideoError."""
+    file.seek(0)
+    head = file.read(MAX_BODY)
+    header_end, start = _element(head, len(EBML))
+    at = head.find(DOC_TYPE, start, header_end)
+    kind_end, kind_start = _element(head, at + len(DOC_TYPE)) if at > 0 else (0, 0)
+    kind = head[kind_start:kind_end].rstrip(b"\0")
+    if kind not in DOC_TYPES:
+        raise VideoError("VIDEO_NOT_A_VIDEO", "The file is neither MP4, MOV, Matroska nor WebM")
+    if head[header_end : header_end + 4] != SEGMENT:
+        raise VideoError("VIDEO_TRUNCATED", "The file has a header but no video (Segment)")
+    segment_end, _ = _element(head, header_end + len(SEGMENT))
+    if segment_end > size:
+        raise VideoError("VIDEO_TRUNCATED", f"The file has {size} of {segment_end} bytes")
+
+
+def _element(head: bytes, at: int) -> tuple[int, int]:
+    """End and start of the body whose EBML length stands at `at`; an unknown length ends where it starts."""
+    if at >= len(head) or not head[at]:
+        raise VideoError("VIDEO_NOT_A_VIDEO", "The file's header is damaged")
+    octets = 9 - head[at].bit_length()
+    field = head[at : at + octets]
+    bits = 7 * octets
+    length = int.from_bytes(field, "big") & ((1 << bits) - 1)
+    start = at + octets
+    unknown = length == (1 << bits) - 1
+    return (start if unknown else start + length), start

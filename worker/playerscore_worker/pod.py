@@ -8,13 +8,15 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter
 
 from playerscore.errors import PlayerscoreError
 from playerscore.tasks import (
     EXIT_BAD_INPUT,
+    EXIT_OUT_OF_MEMORY,
     TASK_VARIABLE,
     TERMINATION_MESSAGE_BYTES,
     AnalysisTask,
@@ -24,7 +26,11 @@ from playerscore.tasks import (
 )
 
 TASK: TypeAdapter[PreviewTask | AnalysisTask] = TypeAdapter(Task)
-FAILURE_TEXT = 1500
+EXIT_MACHINE: Final = 1
+# JSON escapes may double a message; twice this and the frame around it stay below the limit.
+FAILURE_BYTES: Final = 1900
+# What the detector may be read by, which the library tells from the file's name.
+WEIGHTS_SUFFIXES: Final = frozenset({".pt", ".onnx", ".engine"})
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,11 @@ class Pod:
     def fetched(self) -> Path:
         """{"sha256", "bytes"} of the video."""
         return self.folder / "fetched.json"
+
+    def weights(self, uri: str) -> Path:
+        """The detector's weights, fetched from `uri`; only the known ending of the name is taken from it."""
+        suffix = Path(urlsplit(uri).path).suffix
+        return self.folder / f"weights{suffix if suffix in WEIGHTS_SUFFIXES else ''}"
 
     @property
     def out(self) -> Path:
@@ -116,8 +127,20 @@ def failure(error: BaseException) -> tuple[int, Failure]:
     """Exit code and termination message for what ended a container."""
     if isinstance(error, PlayerscoreError):
         permanent = error.http_status == 422
-        return EXIT_BAD_INPUT if permanent else 1, Failure(
-            code=error.code, message=error.message[:FAILURE_TEXT]
-        )
+        return EXIT_BAD_INPUT if permanent else EXIT_MACHINE, _words(error.code, error.message)
     text = f"{type(error).__name__}: {error}"
-    return 1, Failure(code="WORKER_FAILED", message=text[:FAILURE_TEXT])
+    if _out_of_memory(error):
+        return EXIT_OUT_OF_MEMORY, _words("OUT_OF_MEMORY", text)
+    return EXIT_MACHINE, _words("WORKER_FAILED", text)
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """Of the machine or of its GPU; torch and onnxruntime have types and words of their own for it."""
+    name = type(error).__name__
+    said = isinstance(error, RuntimeError) and "failed to allocate memory" in str(error).lower()
+    return isinstance(error, MemoryError) or name == "OutOfMemoryError" or said
+
+
+def _words(code: str, message: str) -> Failure:
+    """A failure that fits a termination message, whatever alphabet the message is in."""
+    return Failure(code=code, message=message.encode()[:FAILURE_BYTES].decode(errors="ignore"))

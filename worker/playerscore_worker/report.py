@@ -6,7 +6,6 @@ that the attempt is over for the cluster: it stops quietly.
 """
 
 import hashlib
-import mimetypes
 import signal
 import ssl
 import time
@@ -31,7 +30,17 @@ PROGRESS_SECONDS: Final = 5.0
 LAST_SECONDS: Final = 25.0
 """What a pod that is being stopped has left, of its 30 seconds of grace."""
 MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
-RETRYABLE: Final = frozenset({409, 429, 500, 502, 503, 504})
+RETRYABLE: Final = frozenset({429, 500, 502, 503, 504})
+CONFLICT: Final = frozenset({409})
+# Named here and not looked up in the system's table, which a slim image lacks.
+MEDIA_TYPES: Final = {
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".webm": "video/webm",
+    ".mp4": "video/mp4",
+    ".txt": "text/plain",
+    ".json": "application/json",
+}
 FENCED: Final = frozenset({401, 403, 404})
 
 
@@ -49,18 +58,27 @@ class Reporter:
         self.kube = httpx.Client(
             base_url=settings.kube_url, verify=_trust(settings.kube_ca_file), timeout=15, trust_env=False
         )
-        self.api = httpx.Client(base_url=settings.api_url, timeout=60, trust_env=False)
+        self.api = httpx.Client(
+            base_url=settings.api_url, timeout=httpx.Timeout(20, connect=5), trust_env=False
+        )
         self.stop_at: float | None = None
         self._told = (-PROGRESS_SECONDS, "")
 
     def run(self) -> None:
-        """Until everything is reported, or this attempt is fenced off, or the pod's grace is over."""
+        """Until the pod ends; by then everything is reported, or this attempt was fenced off.
+
+        A native sidecar that ends by itself is started again, so it waits to be told.
+        """
         signal.signal(signal.SIGTERM, self._stopping)
         try:
             self._offer_source()
             self._follow()
         except Fenced as refusal:
             log.info("fenced", reason=str(refusal))
+        except httpx.HTTPError as error:
+            log.error("not reported within the pod's grace", error=str(error))
+        while self.stop_at is None:
+            time.sleep(POLL_SECONDS)
 
     def _stopping(self, _number: int, _frame: FrameType | None) -> None:
         self.stop_at = time.monotonic() + LAST_SECONDS
@@ -74,27 +92,29 @@ class Reporter:
             pod.write(self.files.source, {"url": uri, "store": False})
             return
         answer = self._broker("POST", "source")
-        if answer.is_success:
-            pod.write(self.files.source, {"url": answer.json()["url"], "store": True})
+        try:
+            said = answer.json()
+        except ValueError:
+            said = {}
+        if answer.is_success and "url" in said:
+            pod.write(self.files.source, {"url": said["url"], "store": True})
             return
-        pod.write(self.files.source, answer.json())
+        unknown = {"code": "SOURCE_UNAVAILABLE", "message": f"The broker answers {answer.status_code}"}
+        pod.write(self.files.source, {"error": said.get("error", unknown)})
 
     # --- while the work goes on -------------------------------------------------------------------------
 
     def _follow(self) -> None:
-        sent = False
-        while True:
-            done = self.files.done.exists()
-            if self.files.progress.exists():
+        """Report what appears, until the work is done or the pod ends; what is there by then is reported."""
+        sent = ended = False
+        while not ended:
+            ended = self.files.done.exists() or self.stop_at is not None
+            if not ended and self.files.progress.exists():
                 self._progress(pod.read(self.files.progress))
-            if not sent:
-                sent = self._outcome()
-            if done or (self.stop_at and not self.files.progress.exists()):
-                break
-            if self.stop_at and time.monotonic() > self.stop_at:
-                break
-            time.sleep(POLL_SECONDS)
-        if self.files.done.exists() and isinstance(self.task, AnalysisTask):
+            sent = sent or self._outcome()
+            if not ended:
+                time.sleep(POLL_SECONDS)
+        if sent and isinstance(self.task, AnalysisTask):
             self._artifacts()
 
     def _outcome(self) -> bool:
@@ -122,23 +142,32 @@ class Reporter:
     # --- the store --------------------------------------------------------------------------------------
 
     def _frames(self) -> None:
+        """Frames come before the preview that names them. Raises Fenced."""
         for path in sorted(self.files.frames.glob("frame_*.jpg")):
-            number = names.frame_number(path.name)
-            self._broker("PUT", f"frames/{number}", path, "image/jpeg").raise_for_status()
+            self._put(f"frames/{names.frame_number(path.name)}", path, "image/jpeg")
 
     def _artifacts(self) -> None:
-        """Artifacts come after the result, which stands without them."""
+        """Artifacts come after the result, which stands without them. Raises Fenced."""
         stored = []
         for path in sorted(self.files.artifacts.glob("*")):
-            media = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-            try:
-                self._broker("PUT", f"artifacts/{path.name}", path, media).raise_for_status()
-            except httpx.HTTPError as error:
-                log.warning("artifact not stored", artifact=path.name, error=str(error))
-                continue
-            stored.append(_described(path, media))
+            media = MEDIA_TYPES.get(path.suffix, "application/octet-stream")
+            if self._put(f"artifacts/{path.name}", path, media):
+                stored.append(_described(path, media))
         if stored:
             self._patch({"artifacts": stored})
+
+    def _put(self, what: str, path: Path, media: str) -> bool:
+        """Whether the broker took the file. Raises Fenced."""
+        try:
+            answer = self._broker("PUT", what, path, media)
+        except httpx.HTTPError as error:
+            log.warning("not stored", what=what, error=str(error))
+            return False
+        if answer.status_code in FENCED:
+            raise Fenced(f"{answer.status_code}: {answer.text[:300]}")
+        if answer.is_error:
+            log.warning("not stored", what=what, status=answer.status_code, answer=answer.text[:300])
+        return answer.is_success
 
     def _broker(self, method: str, what: str, path: Path | None = None, media: str = "") -> httpx.Response:
         """One request to the broker, repeated while it is unavailable."""
@@ -170,7 +199,7 @@ class Reporter:
             return self.kube.patch(url, json={"status": status}, headers=headers)
 
         if patient:
-            answer = self._patiently(send)
+            answer = self._patiently(send, RETRYABLE | CONFLICT)
         else:
             try:
                 answer = send()
@@ -182,13 +211,13 @@ class Reporter:
         if answer.is_error:
             log.error("status not written", status=answer.status_code, answer=answer.text[:500])
 
-    def _patiently(self, send: Any) -> httpx.Response:
+    def _patiently(self, send: Any, retried: frozenset[int] = RETRYABLE) -> httpx.Response:
         """Repeat with a growing delay while the other side is unwell; at the pod's end, no longer."""
         delay = 0.2
         while True:
             try:
                 answer: httpx.Response = send()
-                if answer.status_code not in RETRYABLE or self._out_of_time():
+                if answer.status_code not in retried or self._out_of_time():
                     return answer
             except httpx.HTTPError as error:
                 if self._out_of_time():

@@ -1,8 +1,10 @@
 """Where a video may come from, and its download.
 
-The runtime's prefixes are the allow-list. A source of the platform's own (https) may name any host the
-prefix names; addresses inside the cluster or of the machine are refused unless the prefix itself names that
-very host. Every redirect is judged again.
+The runtime's prefixes are the allow-list: scheme and host are compared whole, the path by whole segments, so
+that a longer host or a neighbour's folder never passes. A prefix without a host (`https://`) allows every
+public one. Addresses inside the cluster or of the machine are refused unless the prefix itself names that
+very host; what was resolved and judged is what is connected to, so a name that changes its mind in between
+gains nothing. Every redirect is judged again.
 """
 
 import hashlib
@@ -12,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 import httpx
 
@@ -20,52 +22,101 @@ from playerscore.errors import SourceError, VideoError
 from playerscore.tasks import AnalysisTask, PreviewTask
 
 STORE_SCHEME: Final = "s3"
-CHUNK: Final = 1 << 20
 MAX_REDIRECTS: Final = 3
 TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
-RETRYABLE_FROM: Final = 500
+GONE: Final = frozenset({404, 410})
+BUSY: Final = frozenset({408, 425, 429})
+# A match of an hour needs about 100 kB a second to be fetched in an hour's time; this is for stuck senders.
+MIN_BYTES_PER_SEC: Final = 16 * 1024
+WINDOW_SECONDS: Final = 30.0
+NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Progress = Callable[[float], None]
+Judge = Callable[[str], str | None]
+"""Raises SourceError for a URL that may not be asked; else the one address to connect to, or None for any."""
 
 
 def check_allowed(uri: str, prefixes: list[str]) -> str:
     """The prefix that allows this uri. Raises SourceError SOURCE_DENIED."""
-    parts = urlsplit(uri)
-    tricks = "@" in parts.netloc or ".." in parts.path.split("/") or "%2e" in uri.lower() or "\\" in uri
-    if not tricks:
+    if not _tricky(uri):
         for prefix in prefixes:
-            if uri.startswith(prefix):
+            if _under(urlsplit(uri), urlsplit(prefix)):
                 return prefix
-    raise SourceError(
-        "SOURCE_DENIED",
-        f"spec.video.uri {uri} is not under an allowed source: {', '.join(prefixes) or 'none'}",
-        field="spec.video.uri",
-    )
+    raise _denied(f"spec.video.uri {uri} is not under an allowed source: {', '.join(prefixes) or 'none'}")
 
 
-def check_host(url: str, prefix: str) -> None:
-    """Refuse addresses that no public host has, unless the prefix names this very host. Raises SourceError."""
+def _under(uri: SplitResult, prefix: SplitResult) -> bool:
+    if uri.scheme != prefix.scheme or (prefix.netloc and uri.netloc.lower() != prefix.netloc.lower()):
+        return False
+    folder = prefix.path.rstrip("/")
+    return uri.path == folder or uri.path.startswith(f"{folder}/")
+
+
+def _tricky(uri: str) -> bool:
+    """Whether two readers could take this uri for two places."""
+    decoded = uri
+    while (further := unquote(decoded)) != decoded:
+        decoded = further
+    parts = urlsplit(decoded)
+    climbs = any(segment in (".", "..") for segment in parts.path.split("/"))
+    odd = any(not character.isprintable() or character == "\\" for character in decoded)
+    return climbs or odd or "@" in parts.netloc or not urlsplit(uri).netloc
+
+
+def check_host(url: str, prefix: str) -> str | None:
+    """The public address to connect to; None when the prefix names this very host. Raises SourceError."""
     host = urlsplit(url).hostname or ""
     if urlsplit(prefix).hostname == host:
-        return
-    for address in _addresses(host):
-        if not address.is_global or address.is_multicast:
-            raise SourceError(
-                "SOURCE_DENIED",
-                f"{host} has the address {address}, which is not public",
-                field="spec.video.uri",
-            )
+        return None
+    found = sorted(_resolved(host), key=lambda address: address.version)
+    for address in found:
+        if not all(inner.is_global and not inner.is_multicast for inner in _meant(address)):
+            raise _denied(f"{host} has the address {address}, which is not public")
+    return str(found[0])
 
 
-def _addresses(host: str) -> Iterator[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+def _resolved(host: str) -> list[Address]:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise SourceError("SOURCE_UNAVAILABLE", f"{host} cannot be resolved: {error}") from error
-    for *_, where in found:
-        address = ipaddress.ip_address(str(where[0]).split("%")[0])
-        mapped = getattr(address, "ipv4_mapped", None)
-        yield mapped or address
+    return [ipaddress.ip_address(str(where[0]).split("%")[0]) for *_, where in found]
+
+
+def _meant(address: Address) -> Iterator[Address]:
+    """The address itself, and the IPv4 one that it stands for."""
+    yield address
+    if isinstance(address, ipaddress.IPv6Address):
+        if address in NAT64:
+            yield ipaddress.IPv4Address(address.packed[-4:])
+        yield from (inner for inner in (address.ipv4_mapped, address.sixtofour) if inner)
+
+
+def _denied(message: str) -> SourceError:
+    return SourceError("SOURCE_DENIED", message, field="spec.video.uri")
+
+
+class _Pace:
+    """Ends a download that takes too long, or that trickles."""
+
+    def __init__(self, seconds: float, min_rate: float, window_seconds: float) -> None:
+        self.deadline = time.monotonic() + seconds
+        self.least = min_rate * window_seconds
+        self.window = window_seconds
+        self.since, self.size = time.monotonic(), 0
+
+    def came(self, size: int) -> None:
+        """Note `size` more bytes. Raises SourceError SOURCE_TOO_SLOW."""
+        now, self.size = time.monotonic(), self.size + size
+        if now > self.deadline:
+            raise SourceError("SOURCE_TOO_SLOW", "The download took longer than allowed")
+        if now - self.since < self.window:
+            return
+        if self.size < self.least:
+            text = f"Only {self.size} bytes of the video came in {now - self.since:.0f} s"
+            raise SourceError("SOURCE_TOO_SLOW", text)
+        self.since, self.size = now, 0
 
 
 def download(
@@ -74,68 +125,83 @@ def download(
     *,
     max_bytes: int,
     max_seconds: float,
-    judge: Callable[[str], None],
-    on_progress: Progress,
+    judge: Judge,
+    min_rate: float = MIN_BYTES_PER_SEC,
+    window_seconds: float = WINDOW_SECONDS,
 ) -> tuple[str, int]:
     """Stream a URL into a file; returns sha256 (hex) and bytes.
 
-    `judge` is called with every address before it is asked. Raises SourceError and VideoError.
+    `judge` is called with every URL before it is asked; `min_rate` is in bytes a second, over windows of
+    `window_seconds`. Raises SourceError and VideoError.
     """
+    pace = _Pace(max_seconds, min_rate, window_seconds)
     try:
         with httpx.Client(timeout=TIMEOUT, trust_env=False) as client:
-            return _download(client, url, out, max_bytes, time.monotonic() + max_seconds, judge, on_progress)
-    except httpx.HTTPError as error:
+            return _download(client, url, out, max_bytes, pace, judge)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise SourceError("SOURCE_UNAVAILABLE", f"The video's address failed: {error}") from error
 
 
 def _download(
-    client: httpx.Client,
-    url: str,
-    out: Path,
-    max_bytes: int,
-    deadline: float,
-    judge: Callable[[str], None],
-    on_progress: Progress,
+    client: httpx.Client, url: str, out: Path, max_bytes: int, pace: _Pace, judge: Judge
 ) -> tuple[str, int]:
     for _ in range(MAX_REDIRECTS + 1):
-        judge(url)
-        with client.stream("GET", url) as answer:
-            if answer.is_redirect:
-                url = urljoin(url, answer.headers.get("location", ""))
+        request = _request(client, url, judge(url))
+        answer = client.send(request, stream=True)
+        try:
+            if answer.has_redirect_location:
+                url = urljoin(url, answer.headers["location"])
                 continue
             _check_answer(answer, max_bytes)
-            return _store(answer, out, max_bytes, deadline, on_progress)
-    raise SourceError("SOURCE_DENIED", f"More than {MAX_REDIRECTS} redirects", field="spec.video.uri")
+            return _store(answer, out, max_bytes, pace)
+        finally:
+            answer.close()
+    raise _denied(f"More than {MAX_REDIRECTS} redirects")
+
+
+def _request(client: httpx.Client, url: str, address: str | None) -> httpx.Request:
+    """A request that goes to `address` and still names the host, in its header and to TLS."""
+    target = httpx.URL(url)
+    # The bytes as stored, for the digest: no encoding on the way.
+    headers = {"Accept-Encoding": "identity", "Host": target.netloc.decode("ascii")}
+    if address is None:
+        return client.build_request("GET", target, headers=headers)
+    return client.build_request(
+        "GET",
+        target.copy_with(host=address),
+        headers=headers,
+        extensions={"sni_hostname": target.host},
+    )
 
 
 def _check_answer(answer: httpx.Response, max_bytes: int) -> None:
-    if answer.status_code == 404:
+    status = answer.status_code
+    if status in GONE:
         raise SourceError("SOURCE_NOT_FOUND", "There is no video at spec.video.uri", field="spec.video.uri")
-    if answer.status_code >= RETRYABLE_FROM or answer.status_code == 429:
-        raise SourceError("SOURCE_UNAVAILABLE", f"The video's address answers {answer.status_code}")
-    if not answer.is_success:
-        raise SourceError(
-            "SOURCE_DENIED", f"The video's address answers {answer.status_code}", field="spec.video.uri"
-        )
-    if int(answer.headers.get("content-length") or 0) > max_bytes:
+    if status in BUSY or status >= 500:
+        raise SourceError("SOURCE_UNAVAILABLE", f"The video's address answers {status}")
+    if status != 200:
+        raise _denied(f"The video's address answers {status}")
+    if _announced(answer) > max_bytes:
         raise _too_large(max_bytes)
 
 
-def _store(
-    answer: httpx.Response, out: Path, max_bytes: int, deadline: float, on_progress: Progress
-) -> tuple[str, int]:
+def _announced(answer: httpx.Response) -> int:
+    length = answer.headers.get("content-length", "")
+    return int(length) if length.isdecimal() else 0
+
+
+def _store(answer: httpx.Response, out: Path, max_bytes: int, pace: _Pace) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
-    total = int(answer.headers.get("content-length") or 0)
     with out.open("wb") as file:
-        for chunk in answer.iter_bytes(CHUNK):
+        # Pieces as they come: a piece of a fixed size would hide a sender that trickles.
+        for chunk in answer.iter_raw():
             size += len(chunk)
             if size > max_bytes:
                 raise _too_large(max_bytes)
-            if time.monotonic() > deadline:
-                raise SourceError("SOURCE_TOO_SLOW", f"Only {size} bytes came in the time allowed")
+            pace.came(len(chunk))
             digest.update(chunk)
             file.write(chunk)
-            on_progress(size / total if total else 0.0)
     return digest.hexdigest(), size
 
 

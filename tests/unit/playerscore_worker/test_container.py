@@ -74,21 +74,84 @@ def test_a_file_over_the_byte_limit_is_refused(tmp_path: Path) -> None:
         checked(GOOD, tmp_path, VideoLimits(bytes=10))
 
 
-def test_matroska_is_left_to_the_decoder(tmp_path: Path) -> None:
-    assert checked(b"\x1a\x45\xdf\xa3" + b"\0" * 60, tmp_path) is None
+def element(identity: bytes, body: bytes, length: int | None = None) -> bytes:
+    size = len(body) if length is None else length
+    return identity + (size | 1 << 56).to_bytes(8, "big") + body
+
+
+def matroska(doc_type: bytes = b"webm", length: int | None = None) -> bytes:
+    header = element(container.EBML, b"\x42\x82" + bytes([0x80 | len(doc_type)]) + doc_type)
+    return header + element(container.SEGMENT, b"\0" * 64, length)
+
+
+@pytest.mark.parametrize("kind", [b"webm", b"matroska"])
+def test_matroska_is_left_to_the_decoder(kind: bytes, tmp_path: Path) -> None:
+    assert checked(matroska(kind), tmp_path) is None
+
+
+def test_a_live_recording_does_not_know_its_length(tmp_path: Path) -> None:
+    assert checked(matroska(length=(1 << 56) - 1), tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"\x1a\x45\xdf\xa3" + b"\0" * 60, "VIDEO_NOT_A_VIDEO"),
+        (matroska(b"html"), "VIDEO_NOT_A_VIDEO"),
+        (matroska()[:-1], "VIDEO_TRUNCATED"),
+        (matroska()[:20], "VIDEO_TRUNCATED"),
+    ],
+    ids=["no-type", "another-type", "cut", "no-video"],
+)
+def test_a_bad_matroska_is_refused_with_its_code(content: bytes, code: str, tmp_path: Path) -> None:
+    with pytest.raises(VideoError) as refused:
+        checked(content, tmp_path)
+
+    assert refused.value.code == code
+
+
+def test_every_description_of_the_track_must_be_of_a_known_codec(tmp_path: Path) -> None:
+    good = struct.pack(">I4s", 36, b"avc1") + b"\0" * 24 + struct.pack(">HH", 640, 360)
+    bad = struct.pack(">I4s", 36, b"MAGY") + b"\0" * 24 + struct.pack(">HH", 640, 360)
+    stsd = box(b"stsd", struct.pack(">II", 0, 2) + good + bad)
+    hdlr = box(b"hdlr", b"\0" * 8 + b"vide" + b"\0" * 13)
+    sly = movie(box(b"trak", box(b"mdia", hdlr + box(b"minf", box(b"stbl", stsd)))))
+
+    with pytest.raises(VideoError, match="MAGY"):
+        checked(sly, tmp_path)
+
+
+def test_two_indexes_are_one_too_many(tmp_path: Path) -> None:
+    with pytest.raises(VideoError, match="two indexes"):
+        checked(GOOD + box(b"moov", track()), tmp_path)
+
+
+def test_endless_boxes_are_given_up(tmp_path: Path) -> None:
+    with pytest.raises(VideoError, match="too many boxes"):
+        checked(GOOD + box(b"free") * container.MAX_BOXES, tmp_path)
+
+
+def test_a_deep_nest_is_given_up(tmp_path: Path) -> None:
+    nest = track()
+    for _ in range(container.MAX_DEPTH + 2):
+        nest = box(b"trak", nest)
+
+    with pytest.raises(VideoError, match="nested"):
+        checked(movie(nest), tmp_path)
 
 
 @settings(max_examples=300, deadline=None)
 @given(
-    st.lists(st.tuples(st.integers(0, len(GOOD) - 1), st.integers(0, 255)), max_size=12),
-    st.integers(0, len(GOOD)),
+    st.sampled_from([GOOD, matroska()]),
+    st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=12),
+    st.floats(0, 1),
 )
 def test_no_damage_does_more_than_refuse(
-    tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int]], length: int
+    tmp_path_factory: pytest.TempPathFactory, whole: bytes, changes: list[tuple[float, int]], kept: float
 ) -> None:
-    content = bytearray(GOOD)
-    for position, value in changes:
-        content[position] = value
+    content, length = bytearray(whole), round(kept * len(whole))
+    for place, value in changes:
+        content[int(place * len(whole))] = value
     # Any other exception, and a walk without an end, fails here.
     with contextlib.suppress(VideoError):
         checked(bytes(content[:length]), tmp_path_factory.mktemp("damaged"))
