@@ -44,7 +44,8 @@ def iou(a: Box, b: Box) -> float:
     shared = intersection(a, b)
     if shared <= 0:
         return 0.0
-    return shared / (a.area + b.area - shared)
+    # Rounding may carry two equal boxes past 1, which no schema takes.
+    return min(1.0, shared / (a.area + b.area - shared))
 
 
 def overlaps_enough(a: Box, b: Box, threshold: float) -> bool:
