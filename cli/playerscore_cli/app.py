@@ -15,9 +15,9 @@ from playerscore import flow, names, steps
 from playerscore.errors import FlowError, PlayerscoreError
 from playerscore.names import FINISHED, Step
 from playerscore.resources import Analysis, BBox, PreviewSettings, PreviewStatus, ScoringJob
-from playerscore_cli import console
+from playerscore_cli import console, picture
 from playerscore_cli.console import Format
-from playerscore_cli.kube import Jobs
+from playerscore_cli.kube import Jobs, parsed
 from playerscore_cli.rest import Api
 
 app = typer.Typer(
@@ -47,7 +47,7 @@ def create(
         "apiVersion": names.API_VERSION,
         "kind": names.JOB_KIND,
         "metadata": {"name": name},
-        "spec": {**spec, "video": {"uri": video, **(spec.get("video") or {})}},
+        "spec": {**spec, "video": {**(spec.get("video") or {}), "uri": video}},
     }
     console.print_object(Jobs(namespace).create(body), output)
 
@@ -89,6 +89,8 @@ def _best(job: ScoringJob) -> tuple[str, int]:
     found = [
         (track.score, frame.frame_key, track.track_id) for frame in preview.frames for track in frame.tracks
     ]
+    if not found:
+        raise FlowError("TRACK_NOT_FOUND", "The preview shows no person")
     _, key, track_id = max(found)
     return key, track_id
 
@@ -112,7 +114,7 @@ def confirm(
 ) -> None:
     """Confirm where the player is."""
     bbox = _box(box) if box else None
-    key = names.frame_key(name, frame) if frame else None
+    key = None if frame is None else names.frame_key(name, frame)
     _change(
         namespace,
         name,
@@ -146,7 +148,7 @@ def _change(namespace: str | None, name: str, step: Any, output: Format) -> None
     for warning in change.warnings:
         console.err.print(f"[yellow]warning[/]: {warning}", highlight=False)
     if output is Format.text:
-        job = ScoringJob.model_validate(body)
+        job = parsed(body)
         console.out.print(f"scoringjob/{name}  {steps.step(job.spec, job.status).value}", highlight=False)
     else:
         console.print_object(body, output)
@@ -162,7 +164,7 @@ def watch(
     jobs, end = Jobs(namespace), time.monotonic() + timeout
     with console.progress(name) as tell:
         while True:
-            job = ScoringJob.model_validate(jobs.get(name))
+            job = parsed(jobs.get(name))
             step = steps.step(job.spec, job.status)
             progress = job.status.progress if job.status else None
             tell(((progress and progress.percent) or 0) / 100, step.value)
@@ -187,22 +189,29 @@ def show(
     name: Name,
     namespace: Namespace = None,
     png: Annotated[
-        Path | None, typer.Option(help="Write the result's picture here (needs --api and --token).")
+        Path | None, typer.Option(help="Write a picture of it here (needs --api and --token).")
     ] = None,
     api: ApiUrl = None,
     token: Token = None,
 ) -> None:
     """The preview to pick from, or the result."""
     jobs = Jobs(namespace)
-    job = ScoringJob.model_validate(jobs.get(name))
+    job = parsed(jobs.get(name))
     console.out.print(f"scoringjob/{name}  {steps.step(job.spec, job.status).value}", highlight=False)
     if job.status and job.status.result:
         console.print_result(job.status.result)
     else:
         console.print_preview(_preview(job))
     if png:
-        png.write_bytes(_api(api, token).artifact(name, jobs.namespace, "result.png"))
+        _picture(job, _api(api, token), name, jobs.namespace, png)
         console.out.print(f"picture: {png}", highlight=False)
+
+
+def _picture(job: ScoringJob, api: Api, name: str, namespace: str, png: Path) -> None:
+    if job.status and job.status.result:
+        png.write_bytes(api.artifact(name, namespace, "result.png"))
+        return
+    picture.draw_preview(_preview(job), lambda number: api.frame(name, namespace, number), png)
 
 
 @app.command()
@@ -261,15 +270,18 @@ def run(
 
     with console.progress("preview") as tell:
         made = local.preview(video, out, PreviewSettings(frames=frames), tell)
+    console.out.print(f"preview: {made.picture}", highlight=False, soft_wrap=True)
     chosen, track, ours = local.choose(made, frame, player)
     number = names.frame_number(chosen.frame_key)
     why = "the most usable player; --frame and --player choose another" if ours else "as asked"
-    console.out.print(f"picked track {track.track_id} on frame {number}: {why}", highlight=False)
+    console.out.print(
+        f"picked track {track.track_id} on frame {number}: {why}", highlight=False, soft_wrap=True
+    )
     with console.progress("analysis") as tell:
         result, files = local.analyse(made, chosen, track, Analysis(max_fps=max_fps), out, tell)
     console.print_result(result)
     for path in files:
-        console.out.print(f"{path.stem}: {path}", highlight=False, soft_wrap=True)
+        console.out.print(f"{path.name}: {path}", highlight=False, soft_wrap=True)
 
 
 def main() -> None:

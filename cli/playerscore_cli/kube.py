@@ -1,21 +1,25 @@
 """ScoringJobs through the Kubernetes API, with the user's own kubeconfig."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 from kubernetes import client, config
+from urllib3.exceptions import HTTPError
 
-from playerscore import names
-from playerscore.errors import PlayerscoreError
+from playerscore import lenient, names
+from playerscore.errors import CATALOGUE, PlayerscoreError
 from playerscore.flow import Change
-from playerscore.resources import ScoringJob
+from playerscore.resources import ScoringJob, ScoringJobSpec, ScoringJobStatus
 
 Json = dict[str, Any]
 Step = Callable[[ScoringJob], Change]
 """A change of a job: one of `flow`'s functions with its arguments filled in."""
 WHERE = {"group": names.GROUP, "version": names.VERSION, "plural": names.JOB_PLURAL}
 ATTEMPTS = 3
+# A policy and a rule of the CRD can say their code only in words: "...: TARGET_MISMATCH: the box ...".
+CODE = re.compile(rf"(?:^|[\s:])({'|'.join(CATALOGUE)}): (.+)", re.DOTALL)
 
 
 class Jobs:
@@ -25,9 +29,9 @@ class Jobs:
         try:
             config.load_kube_config()
             self.namespace = namespace or _context_namespace()
-        except config.ConfigException:
-            config.load_incluster_config()
+        except config.ConfigException as error:
             self.namespace = namespace or "default"
+            _load_in_cluster(error)
         self.api = client.CustomObjectsApi()
 
     def get(self, name: str) -> Json:
@@ -51,7 +55,7 @@ class Jobs:
         """
         for attempt in range(1, ATTEMPTS + 1):
             body = self.get(name)
-            job = ScoringJob.model_validate(body)
+            job = parsed(body)
             change = step(job)
             if not change.patch:
                 return body, change
@@ -68,9 +72,26 @@ class Jobs:
             answer: Json = method(**WHERE, namespace=self.namespace, **arguments)
         except client.ApiException as error:
             raise translated(error) from error
-        except OSError as error:
+        except (OSError, HTTPError) as error:
             raise PlayerscoreError("CLUSTER_UNAVAILABLE", str(error)) from error
         return answer
+
+
+def parsed(body: Json) -> ScoringJob:
+    """A stored object as the models know it; what a newer version added is left out."""
+    spec = lenient.read(ScoringJobSpec, body.get("spec") or {}).model
+    if spec is None:
+        raise PlayerscoreError("INVALID", "The job's spec cannot be read by this version", field="spec")
+    status = lenient.read(ScoringJobStatus, body.get("status") or {}).model
+    return ScoringJob(metadata=body["metadata"], spec=spec, status=status)
+
+
+def _load_in_cluster(missing: config.ConfigException) -> None:
+    """The pod's own account. Raises PlayerscoreError when this is no pod."""
+    try:
+        config.load_incluster_config()
+    except config.ConfigException as error:
+        raise PlayerscoreError("CLUSTER_UNAVAILABLE", f"No usable kubeconfig: {missing}") from error
 
 
 def _context_namespace() -> str:
@@ -79,7 +100,9 @@ def _context_namespace() -> str:
 
 
 def translated(error: client.ApiException) -> PlayerscoreError:
-    """The API server's refusal with our code: the webhook's cause first, else by the HTTP status."""
+    """The API server's refusal with our code: the webhook's cause first, then the code in the message, else by
+    the HTTP status.
+    """
     try:
         status = json.loads(error.body or "{}")
     except (TypeError, ValueError):
@@ -87,9 +110,12 @@ def translated(error: client.ApiException) -> PlayerscoreError:
     message = str(status.get("message") or error.reason)
     causes = (status.get("details") or {}).get("causes") or []
     for cause in causes:
-        if cause.get("reason", "").isupper() and "_" in cause["reason"]:
-            return PlayerscoreError(cause["reason"], cause.get("message", message), field=cause.get("field"))
+        if cause.get("reason") in CATALOGUE:
+            details = {"field": cause.get("field")}
+            return PlayerscoreError(cause["reason"], cause.get("message", message), **details)
     field = causes[0].get("field") if causes else None
+    if code := CODE.search(message):
+        return PlayerscoreError(code[1], code[2], field=field)
     return PlayerscoreError(_code(error.status, str(status.get("reason"))), message, field=field)
 
 

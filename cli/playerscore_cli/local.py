@@ -22,6 +22,7 @@ from playerscore.resources import (
 )
 from playerscore.tasks import AnalysisTask, PreviewTask
 from playerscore_cli.console import Tell
+from playerscore_cli.picture import draw_preview
 from playerscore_worker import container, source
 from playerscore_worker.work import best_pick, run_analysis, run_preview
 
@@ -35,6 +36,8 @@ class Preview(NamedTuple):
     common: dict[str, Any]
     """What both tasks know about the job."""
     video: Path
+    picture: Path
+    """Every frame with the numbers of the people on it."""
 
 
 def preview(video: Path, out: Path, settings: PreviewSettings, tell: Tell) -> Preview:
@@ -53,7 +56,12 @@ def preview(video: Path, out: Path, settings: PreviewSettings, tell: Tell) -> Pr
         "sources": [uri],
     }
     status = run_preview(PreviewTask(**common, preview=settings), video, sha256, frames, tell)
-    return Preview(status, common, video)
+    drawn = draw_preview(status, lambda number: _jpeg(frames, number), out / "preview.png")
+    return Preview(status, common, video, drawn)
+
+
+def _jpeg(frames: Path, number: int) -> bytes:
+    return (frames / f"frame_{number:04d}.jpg").read_bytes()
 
 
 def choose(made: Preview, frame: int | None, track: int | None) -> tuple[Frame, Track, bool]:
