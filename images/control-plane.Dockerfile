@@ -16,9 +16,11 @@ COPY LICENSE ca-bundle.pe[m] ./
 COPY images/with-ca.sh images/slim.py /build/
 RUN python3 -m venv /build/uv && sh /build/with-ca.sh /build/uv/bin/pip install --quiet "uv==${UV_VERSION}"
 COPY pyproject.toml uv.lock ./
+# A .pth, not PYTHONPATH: it holds for isolated interpreters (-I) too.
 RUN sh /build/with-ca.sh /build/uv/bin/uv sync --quiet --frozen --no-dev --no-editable --no-install-project \
       --extra operator --extra webhook --extra api \
- && python3 /build/slim.py /opt/playerscore control-plane
+ && python3 /build/slim.py /opt/playerscore control-plane \
+ && echo /opt/programs > "$(echo /opt/playerscore/lib/python3*/site-packages)/programs.pth"
 
 FROM libraries AS programs
 COPY README.md ./
@@ -32,7 +34,7 @@ RUN sh /build/with-ca.sh /build/uv/bin/uv pip install --quiet --no-deps --target
 FROM ${BASE_IMAGE}
 COPY --from=libraries /opt/playerscore /opt/playerscore
 COPY --from=programs /opt/programs /opt/programs
-ENV PATH=/opt/playerscore/bin:$PATH PYTHONPATH=/opt/programs PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV PATH=/opt/playerscore/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10001:10001
 WORKDIR /tmp
 CMD ["python", "-m", "playerscore_operator"]

@@ -15,9 +15,11 @@ COPY LICENSE ca-bundle.pe[m] ./
 COPY images/with-ca.sh images/slim.py /build/
 RUN python3 -m venv /build/uv && sh /build/with-ca.sh /build/uv/bin/pip install --quiet "uv==${UV_VERSION}"
 COPY pyproject.toml uv.lock ./
+# A .pth, not PYTHONPATH: the decoder runs isolated (-I) from the environment.
 RUN sh /build/with-ca.sh /build/uv/bin/uv sync --quiet --frozen --no-dev --no-editable --no-install-project \
       --extra worker \
- && python3 /build/slim.py /opt/playerscore worker
+ && python3 /build/slim.py /opt/playerscore worker \
+ && echo /opt/programs > "$(echo /opt/playerscore/lib/python3*/site-packages)/programs.pth"
 
 FROM libraries AS programs
 COPY README.md ./
@@ -29,8 +31,6 @@ RUN sh /build/with-ca.sh /build/uv/bin/uv pip install --quiet --no-deps --target
 FROM ${BASE_IMAGE}
 COPY --from=libraries /opt/playerscore /opt/playerscore
 COPY --from=programs /opt/programs /opt/programs
-# A .pth, not PYTHONPATH: the decoder runs isolated (-I) from the environment.
-RUN for site in /opt/playerscore/lib/python3*/site-packages; do echo /opt/programs >"$site/programs.pth"; done
 # A pod's root is read-only: what libraries insist on caching goes to its /tmp.
 ENV PATH=/opt/playerscore/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     HOME=/tmp MPLBACKEND=agg MPLCONFIGDIR=/tmp/matplotlib

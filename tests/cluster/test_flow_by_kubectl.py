@@ -14,9 +14,8 @@ def test_a_player_is_scored_by_kubectl_alone(cluster: Cluster, name: str, video_
     """Create, wait, pick, be refused, confirm, enqueue, read the result."""
     job = cluster.create_job(name, {"video": {"uri": video_uri}})
     assert job["spec"]["suspend"] is True
-    cluster.kubectl(
-        "-n", JOBS_NAMESPACE, "wait", "--for=condition=PreviewReady", f"scoringjob/{name}", "--timeout=180s"
-    )
+    cluster.job_until(name, lambda job: previewed(job) or step(job) == "FAILED", 180)
+    cluster.kubectl("-n", JOBS_NAMESPACE, "wait", "--for=condition=PreviewReady", f"scoringjob/{name}")
     job = cluster.get("scoringjob", name)
     frame, track = best_track(job["status"]["preview"])
     cluster.patch_spec(name, {"player_ref": {"frame_key": frame["frame_key"], "track_id": track["track_id"]}})
