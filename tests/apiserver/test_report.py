@@ -1,0 +1,327 @@
+"""The reporter's own process, on a real API server and a broker over HTTP; the test plays fetch and analysis."""
+
+import http.server
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders import IMAGE, VIDEO_URI, make_preview, make_result, make_target, manifest
+from controlplane import ControlPlane
+from playerscore.resources import Video
+from playerscore.tasks import TASK_VARIABLE, AnalysisTask, PodTask, PreviewTask
+from playerscore_worker import pod
+from playerscore_worker.pod import Pod
+
+Json = dict[str, Any]
+ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 20.0
+
+
+class Broker(http.server.ThreadingHTTPServer):
+    """Takes what the reporter brings, and answers as it is told."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Asked)
+        self.taken: dict[str, tuple[str, bytes]] = {}
+        """Path -> media type and body."""
+        self.answers: dict[str, list[int]] = {}
+        """Path -> the statuses of the next requests; 200 when there are none left."""
+        self.on_frame: Callable[[], None] = lambda: None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Asked(http.server.BaseHTTPRequestHandler):
+    """One request of the reporter."""
+
+    server: Broker
+
+    def do_POST(self) -> None:
+        self._take({"url": "http://store.example/signed", "expires_seconds": 3600})
+
+    def do_PUT(self) -> None:
+        if "/frames/" in self.path:
+            self.server.on_frame()
+        self._take({})
+
+    def _take(self, answer: Json) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        left = self.server.answers.get(self.path, [])
+        status = left.pop(0) if left else 200
+        if self.headers["Authorization"] != "Bearer for-the-broker":
+            status = 401
+        if status == 200:
+            self.server.taken[self.path] = (self.headers.get("Content-Type", ""), body)
+        else:
+            answer = {"error": {"code": "FORBIDDEN" if status == 403 else "OTHER", "message": "as told"}}
+        content = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+class Lab:
+    """An API server with the CRD, and who may patch a status, and who may not."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        self.plane = plane
+        for account in ("worker", "fenced"):
+            plane.kubectl("create", "serviceaccount", account)
+        rule = ["--verb=patch", "--resource=scoringjobs.playerscore.dev/status"]
+        plane.kubectl("create", "role", "worker", *rule)
+        plane.kubectl("create", "rolebinding", "worker", "--role=worker", "--serviceaccount=default:worker")
+
+    def status(self, name: str) -> Json:
+        found: Json = json.loads(self.plane.kubectl("get", "scoringjob", name, "-o", "json"))
+        return dict(found.get("status") or {})
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    with ControlPlane() as plane:
+        plane.kubectl("apply", "-f", str(ROOT / "crds" / "scoringjobs.yaml"))
+        plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s")
+        yield Lab(plane)
+
+
+@pytest.fixture
+def broker() -> Iterator[Broker]:
+    with Broker() as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield running
+        running.shutdown()
+
+
+class Reporter:
+    """The process and the folder that it watches."""
+
+    def __init__(self, lab: Lab, broker: Broker, folder: Path, task: PodTask, account: str) -> None:
+        self.files = Pod(folder / "work", folder / "termination-log")
+        self.files.out.mkdir(parents=True)
+        tokens = {"kube": lab.plane.token("default", account), "api": "for-the-broker"}
+        for name, token in tokens.items():
+            (folder / name).write_text(token + "\n")
+        settings = {
+            TASK_VARIABLE: task.model_dump_json(by_alias=True, exclude_none=True),
+            "PLAYERSCORE_WORK": str(self.files.folder),
+            "PLAYERSCORE_TERMINATION_LOG": str(self.files.termination),
+            "PLAYERSCORE_API_URL": broker.url,
+            "PLAYERSCORE_KUBE_URL": lab.plane.url,
+            "PLAYERSCORE_KUBE_CA_FILE": str(lab.plane.ca),
+            "PLAYERSCORE_KUBE_TOKEN_FILE": str(folder / "kube"),
+            "PLAYERSCORE_API_TOKEN_FILE": str(folder / "api"),
+        }
+        self.log = folder / "report.log"
+        with self.log.open("wb") as log:
+            command = [sys.executable, "-m", "playerscore_worker", "report"]
+            self.process = subprocess.Popen(command, env={**os.environ, **settings}, stdout=log, stderr=log)
+
+    def stop(self) -> int:
+        """What the kubelet does after the last container has ended."""
+        self.process.terminate()
+        return self.process.wait(PATIENCE_SECONDS)
+
+
+Start = Callable[..., Reporter]
+
+
+@pytest.fixture
+def start(lab: Lab, broker: Broker, tmp_path: Path) -> Iterator[Start]:
+    started: list[Reporter] = []
+
+    def begin(task: PodTask, account: str = "worker") -> Reporter:
+        started.append(Reporter(lab, broker, tmp_path, task, account))
+        return started[-1]
+
+    yield begin
+    for reporter in started:
+        if reporter.process.poll() is None:
+            reporter.process.kill()
+            reporter.process.wait()
+
+
+@pytest.fixture
+def job(lab: Lab, request: pytest.FixtureRequest) -> str:
+    """A fresh ScoringJob's name."""
+    name = request.node.name.replace("_", "-")[:60].strip("-")
+    body = {
+        "apiVersion": "playerscore.dev/v1alpha1",
+        "kind": "ScoringJob",
+        "metadata": {"name": name},
+        "spec": {"video": {"uri": VIDEO_URI}},
+    }
+    lab.plane.kubectl("create", "-f", "-", stdin=json.dumps(body))
+    return name
+
+
+def common(name: str, uri: str = VIDEO_URI) -> Json:
+    return {
+        "namespace": "default",
+        "name": name,
+        "uid": "u",
+        "image": IMAGE,
+        "video": Video(uri=uri),
+        "sources": [uri],
+    }
+
+
+def analysis(name: str) -> AnalysisTask:
+    return AnalysisTask(
+        **common(name),
+        attempt=1,
+        generation=1,
+        target=make_target(name=name),
+        start_time_sec=0.0,
+        target_forced=False,
+    )
+
+
+def until(what: Callable[[], Any]) -> Any:
+    """The first true value of `what`."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not (found := what()):
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.1)
+    return found
+
+
+def works(name: str) -> str:
+    return f"/worker/jobs/default/{name}"
+
+
+def write_result(reporter: Reporter) -> Json:
+    result = manifest(make_result())
+    pod.write(reporter.files.result, json.dumps(result))
+    return result
+
+
+def test_preview(lab: Lab, broker: Broker, start: Start, job: str) -> None:
+    seen: list[bool] = []
+    broker.on_frame = lambda: seen.append("preview" in lab.status(job))
+    reporter = start(PreviewTask(**common(job)))
+
+    assert pod.read(until(lambda: reporter.files.source.exists() and reporter.files.source)) == {
+        "url": "http://store.example/signed",
+        "store": True,
+    }
+    reporter.files.frames.mkdir()
+    for number in (1, 2):
+        (reporter.files.frames / f"frame_{number:04d}.jpg").write_bytes(b"jpeg %d" % number)
+    preview = manifest(make_preview(name=job))
+    pod.write(reporter.files.preview, json.dumps(preview))
+    pod.write(reporter.files.done, {})
+
+    until(lambda: "preview" in lab.status(job))
+    assert lab.status(job)["preview"]["video"] == preview["video"]
+    assert seen == [False, False], "a frame must be there before the preview that names it"
+    assert broker.taken[f"{works(job)}/frames/2"] == ("image/jpeg", b"jpeg 2")
+    assert reporter.stop() == 0
+
+
+def test_a_direct_address_needs_no_broker(broker: Broker, start: Start, job: str) -> None:
+    reporter = start(PreviewTask(**common(job, "https://video.example.com/x.mp4")))
+
+    until(reporter.files.source.exists)
+
+    assert pod.read(reporter.files.source) == {"url": "https://video.example.com/x.mp4", "store": False}
+    assert broker.taken == {}
+
+
+def test_analysis(lab: Lab, broker: Broker, start: Start, job: str) -> None:
+    reporter = start(analysis(job))
+    pod.write(reporter.files.progress, {"percent": 40, "message": "25 frames followed"})
+    until(lambda: lab.status(job).get("progress", {}).get("percent") == 40)
+
+    begin = time.monotonic()
+    result = write_result(reporter)
+    until(lambda: "result" in lab.status(job))
+    assert time.monotonic() - begin < 2, "the result goes out at once, before the artifacts are drawn"
+    assert lab.status(job)["result"] == result
+
+    reporter.files.artifacts.mkdir()
+    (reporter.files.artifacts / "radar.png").write_bytes(b"png")
+    pod.write(reporter.files.done, {})
+    until(lambda: "artifacts" in lab.status(job))
+
+    [artifact] = lab.status(job)["artifacts"]
+    assert (artifact["name"], artifact["mediaType"], artifact["bytes"]) == ("radar.png", "image/png", 3)
+    assert broker.taken[f"{works(job)}/artifacts/radar.png"] == ("image/png", b"png")
+    assert reporter.process.poll() is None, "a native sidecar that ends would be started again"
+    assert reporter.stop() == 0
+
+
+def test_an_ill_broker_is_asked_again(broker: Broker, start: Start, job: str) -> None:
+    broker.answers[f"{works(job)}/source"] = [503, 429]
+    reporter = start(PreviewTask(**common(job)))
+
+    until(reporter.files.source.exists)
+
+    assert "url" in pod.read(reporter.files.source)
+
+
+def test_a_refused_source_is_told_to_fetch(broker: Broker, start: Start, job: str) -> None:
+    broker.answers[f"{works(job)}/source"] = [403]
+    reporter = start(PreviewTask(**common(job)))
+
+    until(reporter.files.source.exists)
+
+    assert pod.read(reporter.files.source)["error"]["code"] == "FORBIDDEN"
+
+
+def test_lost_artifacts(lab: Lab, broker: Broker, start: Start, job: str) -> None:
+    broker.answers[f"{works(job)}/artifacts/clip.webm"] = [413]
+    reporter = start(analysis(job))
+    reporter.files.artifacts.mkdir()
+    for name in ("clip.webm", "radar.png"):
+        (reporter.files.artifacts / name).write_bytes(b"x")
+    result = write_result(reporter)
+    pod.write(reporter.files.done, {})
+
+    until(lambda: "artifacts" in lab.status(job))
+
+    assert lab.status(job)["result"] == result
+    assert [item["name"] for item in lab.status(job)["artifacts"]] == ["radar.png"]
+
+
+def test_a_fenced_attempt_stops_quietly(lab: Lab, start: Start, job: str) -> None:
+    reporter = start(analysis(job), account="fenced")
+    write_result(reporter)
+
+    until(lambda: b"fenced" in reporter.log.read_bytes())
+
+    assert "result" not in lab.status(job)
+    assert reporter.stop() == 0
+
+
+def test_the_end_of_a_failed_pod_is_not_waited_for(start: Start, job: str) -> None:
+    reporter = start(analysis(job))
+    pod.write(reporter.files.progress, {"percent": 10, "message": "then it failed"})
+    until(reporter.files.source.exists)
+
+    begin = time.monotonic()
+
+    assert reporter.stop() == 0
+    assert time.monotonic() - begin < 3
+
+
+def test_a_result_written_just_before_the_end_still_goes_out(lab: Lab, start: Start, job: str) -> None:
+    reporter = start(analysis(job))
+    until(reporter.files.source.exists)
+    result = write_result(reporter)
+
+    assert reporter.stop() == 0
+    assert lab.status(job)["result"] == result
