@@ -1,0 +1,158 @@
+"""The pod's containers as the kubelet sees them: exit codes and termination messages."""
+
+import hashlib
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders import IMAGE
+from playerscore.errors import SourceError, VideoError, WorkerError
+from playerscore.resources import Detector, Video, VideoLimits, Weights
+from playerscore.tasks import TASK_VARIABLE, TERMINATION_MESSAGE_BYTES, Failure, PreviewTask
+from playerscore_worker import __main__ as worker
+from playerscore_worker import pod
+from playerscore_worker.pod import Pod
+from videofiles import GOOD
+
+DIGEST = hashlib.sha256(GOOD).hexdigest()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[str]:
+    """A real server of a good video, a cut one, and a file of weights."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "match.mp4").write_bytes(GOOD)
+    (folder / "cut.mp4").write_bytes(GOOD[:-3])
+    (folder / "net.onnx").write_bytes(b"weights")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pod:
+    monkeypatch.setenv("PLAYERSCORE_WORK", str(tmp_path / "work"))
+    monkeypatch.setenv("PLAYERSCORE_TERMINATION_LOG", str(tmp_path / "termination-log"))
+    (tmp_path / "work").mkdir()
+    return Pod.here()
+
+
+def fetched(monkeypatch: pytest.MonkeyPatch, files: Pod, uri: str, **more: Any) -> tuple[int, str]:
+    """Run `fetch`; returns its exit code and the code in its termination message."""
+    known: dict[str, Any] = {"namespace": "team-a", "name": "match-1", "uid": "u", "image": IMAGE}
+    known |= {"sources": [uri.rsplit("/", 1)[0]], "video": Video(uri=uri)}
+    task = PreviewTask(**(known | more))
+    monkeypatch.setenv(TASK_VARIABLE, task.model_dump_json(by_alias=True, exclude_none=True))
+    pod.write(files.source, {"url": uri, "store": False})
+
+    code = worker.main(["fetch"])
+
+    words = files.termination.read_text() if files.termination.exists() else ""
+    return code, Failure.model_validate_json(words).code if words else ""
+
+
+def test_a_good_video_is_fetched_and_described(
+    site: str, files: Pod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert fetched(monkeypatch, files, f"{site}/match.mp4", video_sha256=DIGEST) == (0, "")
+    assert pod.read(files.fetched) == {"sha256": DIGEST, "bytes": len(GOOD)}
+    assert files.video.read_bytes() == GOOD
+
+
+@pytest.mark.parametrize(
+    ("file", "more", "expected"),
+    [
+        ("match.mp4", {"sources": ["s3://playerscore/team-a"]}, (42, "SOURCE_DENIED")),
+        ("none.mp4", {}, (42, "SOURCE_NOT_FOUND")),
+        ("cut.mp4", {}, (42, "VIDEO_TRUNCATED")),
+        ("match.mp4", {"video_sha256": "0" * 64}, (42, "VIDEO_CHANGED")),
+        ("match.mp4", {"video_limits": VideoLimits(bytes=10)}, (42, "VIDEO_TOO_LARGE")),
+    ],
+    ids=["denied", "not there", "cut", "changed since the preview", "too large"],
+)
+def test_bad_input_is_exit_42_with_its_code(
+    site: str,
+    files: Pod,
+    monkeypatch: pytest.MonkeyPatch,
+    file: str,
+    more: dict[str, Any],
+    expected: tuple[int, str],
+) -> None:
+    assert fetched(monkeypatch, files, f"{site}/{file}", **more) == expected
+
+
+def test_an_address_that_does_not_answer_is_tried_again(files: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert fetched(monkeypatch, files, "http://127.0.0.1:1/match.mp4") == (1, "SOURCE_UNAVAILABLE")
+
+
+@pytest.mark.parametrize(
+    ("told", "sha256", "expected"),
+    [
+        ("net.onnx", hashlib.sha256(b"weights").hexdigest(), (0, "")),
+        ("net.onnx", "0" * 64, (1, "WORKER_FAILED")),
+        ("none.onnx", "0" * 64, (1, "WORKER_FAILED")),
+    ],
+    ids=["as pinned", "others", "not there"],
+)
+def test_the_detectors_weights_are_fetched_and_verified(
+    site: str, files: Pod, monkeypatch: pytest.MonkeyPatch, told: str, sha256: str, expected: tuple[int, str]
+) -> None:
+    uri = f"{site}/{told}"
+    detector = Detector(name="onnx", weights=Weights(uri=uri, sha256=sha256))
+
+    assert fetched(monkeypatch, files, f"{site}/match.mp4", detector=detector) == expected
+    assert (expected[0] != 0) or files.weights(uri).read_bytes() == b"weights"
+
+
+def test_the_brokers_refusal_is_what_fetch_says(files: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
+    uri = "s3://playerscore/team-a/uploads/match.mp4"
+    task = PreviewTask(
+        namespace="team-a", name="m", uid="u", image=IMAGE, video=Video(uri=uri), sources=["s3://playerscore"]
+    )
+    monkeypatch.setenv(TASK_VARIABLE, task.model_dump_json(by_alias=True, exclude_none=True))
+    pod.write(files.source, {"error": {"code": "NOT_FOUND", "message": "There is no such object"}})
+
+    assert worker.main(["fetch"]) == 42
+    assert json.loads(files.termination.read_text())["code"] == "SOURCE_NOT_FOUND"
+
+
+class OutOfMemoryError(RuntimeError):
+    """As torch calls it."""
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (VideoError("VIDEO_EMPTY", "x"), 42, "VIDEO_EMPTY"),
+        (SourceError("SOURCE_TOO_SLOW", "x"), 1, "SOURCE_TOO_SLOW"),
+        (WorkerError("WORKER_FAILED", "x"), 1, "WORKER_FAILED"),
+        (MemoryError(), 43, "OUT_OF_MEMORY"),
+        (OutOfMemoryError("CUDA out of memory"), 43, "OUT_OF_MEMORY"),
+        (RuntimeError("BFCArena: Failed to allocate memory for requested buffer"), 43, "OUT_OF_MEMORY"),
+        (ValueError("surprise"), 1, "WORKER_FAILED"),
+    ],
+)
+def test_every_failure_has_an_exit_code_and_words(error: BaseException, code: int, said: str) -> None:
+    exit_code, words = pod.failure(error)
+
+    assert (exit_code, words.code) == (code, said)
+
+
+@pytest.mark.parametrize("letter", ["x", "ü", "球", '"', "\\", "😀"])
+def test_last_words_fit_whatever_alphabet_they_are_in(letter: str) -> None:
+    _, words = pod.failure(VideoError("VIDEO_EMPTY", letter * 10_000))
+
+    assert len(words.model_dump_json().encode()) <= TERMINATION_MESSAGE_BYTES
