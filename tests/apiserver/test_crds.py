@@ -1,0 +1,180 @@
+"""The CRDs on a real API server: applied client side, and judging the same jobs as the models do."""
+
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from builders import make_preview, make_ready_spec, make_result, make_runtime, make_spec, manifest
+from controlplane import ControlPlane
+from playerscore.names import NAME_MAX
+from playerscore.resources import ScoringJob, ScoringRuntime
+
+Json = dict[str, Any]
+CRDS = Path(__file__).parents[2] / "crds"
+KEY = "jobs/match-1/frames/frame_0001.jpg"
+
+
+@pytest.fixture(scope="module")
+def plane() -> Iterator[ControlPlane]:
+    with ControlPlane() as found:
+        # Client-side apply keeps the whole object in an annotation of at most 256 KiB.
+        for name in ("scoringjobs", "scoringruntimes"):
+            found.kubectl("apply", "-f", str(CRDS / f"{name}.yaml"))
+        found.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s")
+        yield found
+
+
+def job(**spec: Any) -> Json:
+    return {
+        "apiVersion": "playerscore.dev/v1alpha1",
+        "kind": "ScoringJob",
+        "metadata": {"name": "match-1", "namespace": "default"},
+        "spec": {**manifest(make_spec()), **spec},
+    }
+
+
+def target(**box: Any) -> Json:
+    return {"frame_key": KEY, "bbox": {"x": 0.1, "y": 0.1, "w": 0.1, "h": 0.1, **box}}
+
+
+def served(plane: ControlPlane, body: Json) -> str:
+    """What a server's strict dry run says; empty when it takes the object."""
+    said = plane.kubectl(
+        "create", "--dry-run=server", "--validate=strict", "-f", "-", stdin=json.dumps(body), check=False
+    )
+    return "" if "created" in said and "rror" not in said else said
+
+
+def modelled(body: Json) -> str:
+    """What the model says; empty when it takes the object."""
+    try:
+        (ScoringJob if body["kind"] == "ScoringJob" else ScoringRuntime).model_validate(copy.deepcopy(body))
+    except ValidationError as error:
+        return str(error)
+    return ""
+
+
+VALID = {
+    "a video alone": job(),
+    "everything": job(**manifest(make_ready_spec(suspend=False, display_name="Number 7"))),
+    "a whole-frame box": job(target=target(x=0, y=0, w=1, h=1)),
+    "whole numbers": job(target=target(x=0, y=0, w=1, h=1), analysis={"startSec": 1, "endSec": 2}),
+    "a pitch": job(pitch={"points": [{"imageX": 0, "imageY": 0, "pitchX": 0, "pitchY": 0}] * 4}),
+    "deadlines and retries": job(activeDeadlineSeconds=60, startDeadlineSeconds=60, retry={"limit": 0}),
+}
+INVALID = {
+    "no video": {**job(), "spec": {}},
+    "an unknown field": job(playerRef={"track_id": 1}),
+    "an unknown field inside": job(target={**target(), "frame": 1}),
+    "a frame key of no frame": job(target={**target(), "frame_key": "frame_0001.jpg"}),
+    "a box left of the picture": job(target=target(x=-0.1)),
+    "a box wider than the picture": job(target=target(w=1.1)),
+    "a box that is a text": job(target=target(x="NaN")),
+    "a box without a side": job(target={"frame_key": KEY, "bbox": {"x": 0.1, "y": 0.1, "w": 0.1}}),
+    "a track that is a text": job(player_ref={"frame_key": KEY, "track_id": "seven"}),
+    "a negative track": job(player_ref={"frame_key": KEY, "track_id": -1}),
+    "a digest that is too short": job(video={"uri": "s3://a/b", "sha256": "abc"}),
+    "no uri": job(video={"uri": "match.mp4"}),
+    "too many frames": job(preview={"frames": 17}),
+    "a name for people that is too long": job(displayName="x" * 201),
+    "a runtime's name with a space": job(runtimeName="my gpu"),
+    "a deadline of nothing": job(activeDeadlineSeconds=0),
+    "three points of a pitch": job(
+        pitch={"points": [{"imageX": 0, "imageY": 0, "pitchX": 0, "pitchY": 0}] * 3}
+    ),
+    "suspend as a text": job(suspend="perhaps"),
+}
+# Rules across fields live in CEL and in the flow; the models leave them to those.
+CEL = {
+    "a box without an area": (job(target=target(w=0)), "the box must have an area"),
+    "a box that leaves the picture": (job(target=target(x=0.95)), "inside the picture"),
+    "a range that ends before it starts": (
+        job(analysis={"startSec": 5, "endSec": 2}),
+        "endSec must be after",
+    ),
+    "a name that is too long": (
+        {**job(), "metadata": {"name": "x" * (NAME_MAX + 1), "namespace": "default"}},
+        "at most 63",
+    ),
+}
+
+
+@pytest.mark.parametrize("body", VALID.values(), ids=VALID)
+def test_model_and_server_take_the_same_jobs(plane: ControlPlane, body: Json) -> None:
+    assert (modelled(body), served(plane, body)) == ("", "")
+
+
+@pytest.mark.parametrize("body", INVALID.values(), ids=INVALID)
+def test_model_and_server_refuse_the_same_jobs(plane: ControlPlane, body: Json) -> None:
+    assert modelled(body)
+    assert served(plane, body)
+
+
+@pytest.mark.parametrize(("body", "words"), CEL.values(), ids=CEL)
+def test_rules_across_fields_are_the_servers(plane: ControlPlane, body: Json, words: str) -> None:
+    assert words in served(plane, body)
+
+
+def test_strict_validation_names_the_wrong_field(plane: ControlPlane) -> None:
+    assert 'unknown field "spec.playerRef"' in served(plane, INVALID["an unknown field"])
+
+
+def test_a_runtime_is_judged_alike(plane: ControlPlane) -> None:
+    good = manifest(make_runtime())
+    bad = copy.deepcopy(good)
+    del bad["spec"]["image"]
+
+    assert (modelled(good), served(plane, good)) == ("", "")
+    assert modelled(bad)
+    assert served(plane, bad)
+
+
+def test_a_fresh_job_is_a_draft_that_nobody_has_seen(plane: ControlPlane) -> None:
+    plane.kubectl("create", "-f", "-", stdin=json.dumps(job()))
+    stored = json.loads(plane.kubectl("get", "sj", "match-1", "-o", "json"))
+
+    assert stored["spec"]["suspend"] is True
+    assert stored["status"]["observedGeneration"] == -1
+
+
+def test_the_video_never_changes(plane: ControlPlane) -> None:
+    patch = json.dumps({"spec": {"video": {"uri": "s3://playerscore/default/uploads/other.mp4"}}})
+    said = plane.kubectl("patch", "sj", "match-1", "--type=merge", "-p", patch, check=False)
+
+    assert "VIDEO_IMMUTABLE" in said
+
+
+def status(plane: ControlPlane, body: Json) -> str:
+    patch = json.dumps({"status": body})
+    return plane.kubectl(
+        "patch", "sj", "match-1", "--subresource=status", "--type=merge", "-p", patch, check=False
+    )
+
+
+def test_nothing_is_completed_without_all_six_scores(plane: ControlPlane) -> None:
+    result = manifest(make_result())
+    partial = copy.deepcopy(result)
+    del partial["radar"]["stability"]
+
+    assert "must have a result" in status(plane, {"progress": {"step": "COMPLETED"}})
+    assert "stability" in status(plane, {"progress": {"step": "COMPLETED"}, "result": partial})
+    assert "patched" in status(plane, {"progress": {"step": "COMPLETED"}, "result": result})
+
+
+def test_the_columns_show_the_score(plane: ControlPlane) -> None:
+    status(plane, {"preview": manifest(make_preview())})
+    shown = plane.kubectl("get", "scoring", "-A")
+
+    assert "SCORE" in shown
+    assert str(make_result().overall_score) in shown
+
+
+def test_a_frontend_lists_by_step_on_the_server(plane: ControlPlane) -> None:
+    found = plane.kubectl("get", "sj", "--field-selector=status.progress.step=COMPLETED", "-o", "name")
+
+    assert found.strip() == "scoringjob.playerscore.dev/match-1"
