@@ -1,8 +1,11 @@
 """Files that cannot be analysed: a stable reason, no retry, nothing left running."""
 
 from collections.abc import Callable
+from pathlib import Path
 
-import pytest
+import av
+import httpx
+import numpy as np
 
 from livecluster import JOBS_NAMESPACE, Cluster, condition, step
 from playerscore_clips.match import Clip
@@ -10,19 +13,26 @@ from playerscore_clips.match import Clip
 Store = Callable[[bytes], str]
 
 
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        pytest.param(b"This is a text about football.\n" * 100, "VIDEO_NOT_A_VIDEO", id="not a video"),
-        pytest.param(b"", "VIDEO_EMPTY", id="an empty file"),
-    ],
-)
-def test_a_file_that_is_no_video_fails_the_job(
-    cluster: Cluster, name: str, store_file: Store, content: bytes, reason: str
-) -> None:
-    cluster.create_job(name, {"video": {"uri": store_file(content)}})
+def test_a_file_that_is_no_video_fails_the_job(cluster: Cluster, name: str, store_file: Store) -> None:
+    uri = store_file(b"This is a text about football.\n" * 100)
+    cluster.create_job(name, {"video": {"uri": uri}})
 
-    _fails(cluster, name, reason)
+    _fails(cluster, name, "VIDEO_NOT_A_VIDEO")
+
+
+def test_an_empty_file_is_refused_at_the_door(api: httpx.Client) -> None:
+    answer = api.post("/uploads", json={"filename": "empty.mp4", "bytes": 0})
+
+    assert answer.status_code == 422
+    assert answer.json()["error"]["field"] == "bytes"
+
+
+def test_a_video_without_a_person_fails_the_job(
+    cluster: Cluster, name: str, store_file: Store, tmp_path: Path
+) -> None:
+    cluster.create_job(name, {"video": {"uri": store_file(_empty_pitch(tmp_path / "grass.mp4"))}})
+
+    _fails(cluster, name, "VIDEO_NO_PERSON")
 
 
 def test_a_truncated_upload_fails_the_job(cluster: Cluster, name: str, store_file: Store, clip: Clip) -> None:
@@ -55,3 +65,15 @@ def _fails(cluster: Cluster, name: str, reason: str) -> None:
     # Bad input is not tried again.
     assert len(cluster.children(job)) <= 1
     assert all(pod["status"]["phase"] not in ("Running", "Pending") for pod in cluster.children(job, "pods"))
+
+
+def _empty_pitch(path: Path) -> bytes:
+    """Two seconds of grass."""
+    picture = np.full((360, 640, 3), (40, 120, 40), np.uint8)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
+        for _ in range(50):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    return path.read_bytes()
