@@ -62,7 +62,10 @@ test-cluster: setup ## A real node, real images, the real chart
 	$(PYTEST) tests/cluster
 
 # --- run it ---------------------------------------------------------------------------------------------
-.PHONY: try demo demo-down cluster cluster-down images install train-detector
+bench-first-score: setup ## The figures of one job, end to end, into benchmarks/results
+	$(RUN) python benchmarks/first_score.py
+
+.PHONY: bench-first-score try demo demo-down cluster cluster-down images install train-detector
 try: setup ## The whole flow on this machine, without a cluster
 	$(RUN) playerscore clip --out out/try/clip
 	$(RUN) playerscore run out/try/clip/clip.mp4 --out out/try/result
