@@ -25,10 +25,10 @@ CODE = re.compile(rf"(?:^|[\s:])({'|'.join(CATALOGUE)}): (.+)", re.DOTALL)
 class Jobs:
     """The ScoringJobs of one namespace."""
 
-    def __init__(self, namespace: str | None) -> None:
+    def __init__(self, namespace: str | None, kubeconfig: str | None = None) -> None:
         try:
-            config.load_kube_config()
-            self.namespace = namespace or _context_namespace()
+            config.load_kube_config(kubeconfig)
+            self.namespace = namespace or _context_namespace(kubeconfig)
         except config.ConfigException as error:
             self.namespace = namespace or "default"
             _load_in_cluster(error)
@@ -94,8 +94,8 @@ def _load_in_cluster(missing: config.ConfigException) -> None:
         raise PlayerscoreError("CLUSTER_UNAVAILABLE", f"No usable kubeconfig: {missing}") from error
 
 
-def _context_namespace() -> str:
-    _, active = config.list_kube_config_contexts()
+def _context_namespace(kubeconfig: str | None) -> str:
+    _, active = config.list_kube_config_contexts(kubeconfig)
     return str(active.get("context", {}).get("namespace") or "default")
 
 
