@@ -143,6 +143,24 @@ def test_whoever_was_followed_as_somebody_else_is_not_he() -> None:
     assert verdict.chosen is None
 
 
+@pytest.mark.parametrize(
+    ("neighbour_x", "chosen", "reason"),
+    [
+        pytest.param(104, None, "ambiguous", id="gone at the same place"),
+        pytest.param(900, 0, None, id="gone elsewhere"),
+    ],
+)
+def test_a_team_mate_who_is_out_of_sight_too_may_be_who_appears(
+    neighbour_x: float, chosen: int | None, reason: str | None
+) -> None:
+    mate = _people((neighbour_x, 100, RED))
+    mate.misses[:] = 10
+
+    verdict = refind.judge(_memory(), _found((102, 100, RED)), mate, np.array([False]))
+
+    assert (verdict.chosen, verdict.reason) == (chosen, reason)
+
+
 def test_a_cut_stands_out_from_the_jumps_around_it_and_no_camera_explains_it() -> None:
     jumps = np.full(50, 0.03)
     jumps[20] = jumps[30] = 0.6

@@ -266,11 +266,15 @@ class Follower:
         return self._lost_sight()
 
     def _recognise(self, seen: Seen) -> tuple[Entities, NDArray[np.bool_]]:
-        """Follow the neighbours through a search; (neighbours, which detections are theirs)."""
+        """Follow the neighbours through a search; (neighbours, which detections are surely theirs).
+
+        A neighbour who was out of sight has no better claim to who appears than the target has.
+        """
         taken = np.zeros(len(seen.found), np.bool_)
         others = self.people.keep(np.arange(len(self.people)) > 0)
         if len(others) and len(seen.found):
             pairs = assign(others, seen.found, seen.colours)
+            pairs = pairs[~refind.out_of_sight(others)[pairs[:, 0]]]
             found_xyxy = seen.found.boxes_xyxy[pairs[:, 1]].astype(np.float64)
             entities.measure(others, pairs[:, 0], found_xyxy, np.ones(len(pairs)))
             others.misses += 1

@@ -28,6 +28,9 @@ REACH_H_PER_SEC: Final = 1.5
 FORGET_SEC: Final = 3.0
 # The runner-up must be this much less likely, in nats.
 MARGIN: Final = 2.0
+# A neighbour who is out of sight as well must be this much less likely to be the one who appears.
+CLAIM_MARGIN: Final = 1.0
+CERTAIN_MISSES: Final = 2
 MAX_SIZE_RATIO: Final = 1.5
 MAX_SIZE_RATIO_AFTER_CUT: Final = 2.5
 MIN_SCORE: Final = 0.3
@@ -75,9 +78,29 @@ def judge(memory: Memory, seen: Seen, others: Entities, taken: NDArray[np.bool_]
     cost = np.where(rivals, COLOUR_WEIGHT * distance + far_cost, np.inf)
     best, *runner_up = np.argsort(cost)[:2]
     sure = not len(runner_up) or cost[runner_up[0]] - cost[best] > MARGIN
-    if sure and suspects[best]:
+    if sure and suspects[best] and cost[best] + CLAIM_MARGIN < _best_claim(memory, seen, int(best), others):
         return Verdict(int(best), None, suspects)
     return Verdict(None, "ambiguous", suspects)
+
+
+def out_of_sight(others: Entities) -> NDArray[np.bool_]:
+    """Which neighbours were not seen lately, (n,)."""
+    return np.asarray(others.misses > CERTAIN_MISSES)
+
+
+def _best_claim(memory: Memory, seen: Seen, index: int, others: Entities) -> float:
+    """The lowest cost at which a neighbour who is out of sight could be this person instead."""
+    hidden = others.keep(out_of_sight(others))
+    if memory.cut or not len(hidden):
+        return np.inf
+    colour = colour_distance(hidden.colours, seen.colours[[index]])[:, 0]
+    place = boxes.centres(seen.found.boxes_xyxy[[index]])
+    away = np.hypot(*(hidden.centre - place).T) / _reach_px(memory)
+    return float((COLOUR_WEIGHT * colour + 2 * away**2).min())
+
+
+def _reach_px(memory: Memory) -> float:
+    return (REACH_H + REACH_H_PER_SEC * memory.lost_sec) * memory.height_px
 
 
 def _places(memory: Memory, boxes_xyxy: NDArray[np.float32]) -> tuple[NDArray[np.bool_], Floats]:
@@ -86,12 +109,13 @@ def _places(memory: Memory, boxes_xyxy: NDArray[np.float32]) -> tuple[NDArray[np
     ratio = np.abs(np.log(np.maximum(tall, 1) / memory.height_px))
     if memory.cut:
         return ratio < np.log(MAX_SIZE_RATIO_AFTER_CUT), np.zeros(len(boxes_xyxy))
-    reach = (REACH_H + REACH_H_PER_SEC * memory.lost_sec) * memory.height_px
+    reach = _reach_px(memory)
     away = np.hypot(*(boxes.centres(boxes_xyxy) - memory.centre).T)
     return (ratio < np.log(MAX_SIZE_RATIO)) & (away < reach), 2 * (away / reach) ** 2
 
 
 def _covered(boxes_xyxy: NDArray[np.float32], others: Entities) -> NDArray[np.bool_]:
-    if not len(others):
+    seen_lately = others.keep(~out_of_sight(others))
+    if not len(seen_lately):
         return np.zeros(len(boxes_xyxy), np.bool_)
-    return np.asarray(boxes.iou_matrix(boxes_xyxy, others.boxes_xyxy).max(axis=1) > 0.4)
+    return np.asarray(boxes.iou_matrix(boxes_xyxy, seen_lately.boxes_xyxy).max(axis=1) > 0.4)
