@@ -61,6 +61,14 @@ test-vision: setup ## Real decoding, detector and follower on clips with ground 
 test-cluster: setup ## A real node, real images, the real chart
 	$(PYTEST) tests/cluster
 
+.PHONY: test-footage test-ultralytics
+test-footage: setup ## The flow on real footage that lies beside the checkout (CI)
+	$(PYTEST) tests/footage
+
+test-ultralytics: setup ## The ultralytics detector with real weights, in an environment of its own (CI; 6 GB)
+	UV_PROJECT_ENVIRONMENT=$(PLAYERSCORE_CACHE)/venv-ultralytics \
+	  $(UV) run -q --frozen --group dev --extra worker-gpu pytest -q tests/ultralytics
+
 # --- run it ---------------------------------------------------------------------------------------------
 bench-first-score: setup ## The figures of one job, end to end, into benchmarks/results
 	$(RUN) python benchmarks/first_score.py

@@ -1,0 +1,5 @@
+"""`python -m playerscore_cli`: the same as `playerscore`."""
+
+from playerscore_cli.app import main
+
+main()
