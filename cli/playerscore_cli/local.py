@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from playerscore import flow, readiness
-from playerscore.errors import NotReadyError
+from playerscore.coherence import find_track
+from playerscore.errors import FlowError, NotReadyError
 from playerscore.names import NOT_READY_MESSAGE, frame_number
 from playerscore.resources import (
     Analysis,
@@ -65,18 +66,20 @@ def _jpeg(frames: Path, number: int) -> bytes:
 
 
 def choose(made: Preview, frame: int | None, track: int | None) -> tuple[Frame, Track, bool]:
-    """The asked-for player, or the most usable one; the last value says whether it was our choice."""
+    """The asked-for player, or the most usable one; the last value says whether it was our choice.
+
+    Raises FlowError: FRAME_NOT_FOUND, TRACK_NOT_FOUND.
+    """
+    frames = [item for item in made.status.frames if frame in (None, frame_number(item.frame_key))]
+    if not frames:
+        raise FlowError("FRAME_NOT_FOUND", f"The preview has no frame {frame}", field="--frame")
     if track is None:
-        return *best_pick(made.status), True
-    for item in made.status.frames:
-        for person in item.tracks:
-            if person.track_id == track and frame in (None, frame_number(item.frame_key)):
-                return item, person, False
-    # The rule's own words for what is missing.
-    spec, status = ScoringJobSpec(video=made.common["video"]), ScoringJobStatus(preview=made.status)
-    number = frame or 1
-    flow.pick(spec, status, made.status.frames[min(number, len(made.status.frames)) - 1].frame_key, track)
-    raise AssertionError("unreachable")
+        return *best_pick(made.status.model_copy(update={"frames": frames})), True
+    for item in frames:
+        if person := find_track(item, track):
+            return item, person, False
+    where = "" if frame is None else f" on frame {frame}"
+    raise FlowError("TRACK_NOT_FOUND", f"The preview has no track {track}{where}", field="--player")
 
 
 def analyse(

@@ -1,0 +1,91 @@
+"""`playerscore run`, as a person types it, on a rendered clip: the whole flow without a cluster."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from matches import Match
+from playerscore.resources import Result
+
+REFUSED, NOT_FOUND = 3, 4
+
+
+def run(video: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, "-c", "from playerscore_cli.app import main; main()"]
+    options = ["--out", str(out), "--frames", "2", "--max-fps", "5"]
+    return subprocess.run(
+        [*program, "run", str(video), *options, *more],
+        text=True,
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def made(match: Match, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder of one run, and what it printed."""
+    out = tmp_path_factory.mktemp("run")
+    done = run(match.video, out)
+    assert done.returncode == 0, done.stderr
+    return out, done.stdout
+
+
+def test_it_says_whom_it_picked_and_why(made: tuple[Path, str]) -> None:
+    assert "the most usable player; --frame and --player choose another" in made[1]
+
+
+def test_the_result_is_the_one_that_a_job_would_have(made: tuple[Path, str]) -> None:
+    out, shown = made
+    result = Result.model_validate_json((out / "result.json").read_text())
+
+    assert f"overallScore {result.overall_score}" in shown
+    assert result.signals.sampled_frames >= 8
+    assert result.radar.visibility > 50
+    assert result.target_iou == pytest.approx(1)
+
+
+def test_every_path_that_it_prints_is_there(made: tuple[Path, str]) -> None:
+    out, shown = made
+    for name in ("preview.png", "result.png", "radar.png", "clip.webm", "track.txt", "result.json"):
+        assert str(out / name) in shown
+        assert (out / name).stat().st_size > 0
+    for name in ("preview.png", "result.png", "radar.png"):
+        with Image.open(out / name) as picture:
+            picture.verify()
+
+
+def test_another_player_is_chosen_by_his_number(match: Match, made: tuple[Path, str], tmp_path: Path) -> None:
+    ours = json.loads((made[0] / "result.json").read_text())
+
+    done = run(match.video, tmp_path, "--frame", "1", "--player", "1")
+
+    assert done.returncode == 0, done.stderr
+    assert "picked track 1 on frame 1: as asked" in done.stdout
+    theirs = json.loads((tmp_path / "result.json").read_text())
+    assert theirs["signals"] != ours["signals"], "the score comes from the pixels of the chosen player"
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [(["--player", "9999"], "TRACK_NOT_FOUND"), (["--frame", "16"], "FRAME_NOT_FOUND")],
+)
+def test_nobody_is_scored_instead_of_an_unknown_player(
+    match: Match, tmp_path: Path, options: list[str], code: str
+) -> None:
+    done = run(match.video, tmp_path, *options)
+
+    assert (done.returncode, code in done.stderr) == (NOT_FOUND, True), done.stderr
+
+
+def test_a_cut_file_is_refused_before_any_work(match: Match, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(match.video.read_bytes()[:-1000])
+
+    done = run(cut, tmp_path / "out")
+
+    assert (done.returncode, "VIDEO_TRUNCATED" in done.stderr) == (REFUSED, True), done.stderr
