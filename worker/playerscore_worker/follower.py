@@ -35,7 +35,7 @@ Progress = Callable[[float, str], None]
 WORKING_HEIGHT_PX: Final = 56.0
 SEGMENT_FRAMES: Final = 150
 MIN_SEGMENT_FRAMES: Final = 24
-SEGMENT_BYTES: Final = 256 << 20
+SEGMENT_BYTES: Final = 192 << 20
 SEAM_SHARE: Final = 1 / 6
 
 
@@ -159,7 +159,8 @@ class _Walker:
             yield anchor
             break
         end = self._anchor_sec
-        part_sec = self._length / self._fps
+        # Two lots of frames are held while walking back, the segment and this one: half the length suffices.
+        part_sec = self._length / 2 / self._fps
         while end > self._begin_sec:
             begin = max(self._begin_sec, end - part_sec)
             yield from reversed(list(self._decoder.read(begin, end, self._fps, self._scale)))
@@ -186,6 +187,7 @@ class _Walker:
                 return samples
             follower, first = run.at_commit, run.sights[commit]
             stills = stills[commit:]
+            del scene  # It holds the frames that were followed; the next ones need their memory.
             stills += [Still(frame) for frame in islice(frames, self._length - len(stills))]
             scene = Scene(stills, self._detector)
 
