@@ -12,7 +12,7 @@ def step(spec: ScoringJobSpec, status: ScoringJobStatus | None) -> Step:
     if stored in FINISHED:
         return stored
     if status.run is not None and status.run.attempt and not spec.suspend:
-        return Step.ANALYZING if _running(status) else Step.QUEUED
+        return Step.ANALYZING if _has_run(status) else Step.QUEUED
     return _before_launch(spec, status)
 
 
@@ -33,6 +33,8 @@ def condition(status: ScoringJobStatus | None, kind: ConditionType) -> Condition
     return next((item for item in conditions if item.type == kind), None)
 
 
-def _running(status: ScoringJobStatus) -> bool:
-    running = condition(status, ConditionType.RUNNING)
-    return running is not None and running.status == "True"
+def _has_run(status: ScoringJobStatus) -> bool:
+    """Whether a pod runs, or ran before a retry or a replacement: those do not move the step back."""
+    running, run = condition(status, ConditionType.RUNNING), status.run
+    ran = run is not None and (run.start_time is not None or bool(run.failures))
+    return ran or (running is not None and running.status == "True")
