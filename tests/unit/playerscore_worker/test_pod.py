@@ -3,6 +3,9 @@
 import hashlib
 import http.server
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -156,3 +159,26 @@ def test_last_words_fit_whatever_alphabet_they_are_in(letter: str) -> None:
     _, words = pod.failure(VideoError("VIDEO_EMPTY", letter * 10_000))
 
     assert len(words.model_dump_json().encode()) <= TERMINATION_MESSAGE_BYTES
+
+
+def test_a_waiting_container_leaves_at_once_when_it_is_told_to(files: Pod) -> None:
+    task = PreviewTask(
+        namespace="team-a",
+        name="m",
+        uid="u",
+        image=IMAGE,
+        video=Video(uri="s3://playerscore/team-a/x"),
+        sources=["s3://playerscore/team-a"],
+    )
+    # A second in, it waits for the reporter.
+    program = "import sys, threading, os, signal; from playerscore_worker.__main__ import main; "
+    program += "threading.Timer(1, os.kill, (os.getpid(), signal.SIGTERM)).start(); sys.exit(main(['fetch']))"
+
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {TASK_VARIABLE: task.model_dump_json(by_alias=True, exclude_none=True)},
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 143
