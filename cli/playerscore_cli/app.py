@@ -224,7 +224,7 @@ def upload(
 ) -> None:
     """Put a video into the store, through the REST API; prints its uri."""
     with console.progress("upload") as tell:
-        uri = _api(api, token).upload(file, namespace or "default", tell)
+        uri = _api(api, token).upload(file, namespace, tell)
     sys.stdout.write(uri + "\n" if output is Format.name else f'{{"uri": "{uri}"}}\n')
 
 

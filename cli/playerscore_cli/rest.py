@@ -20,10 +20,15 @@ class Api:
             base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=httpx.Timeout(60, write=300)
         )
 
-    def upload(self, file: Path, namespace: str, tell: Tell) -> str:
-        """Put a video into the store; returns the uri for `spec.video`. Raises PlayerscoreError."""
+    def upload(self, file: Path, namespace: str | None, tell: Tell) -> str:
+        """Put a video into the store; returns the uri for `spec.video`. Raises PlayerscoreError.
+
+        Without a namespace the deployment's default is meant, as in every request.
+        """
         wanted = {"filename": file.name, "bytes": file.stat().st_size}
-        offer = self._json("POST", "/uploads", params={"namespace": namespace}, json=wanted)
+        offer = self._json(
+            "POST", "/uploads", params={"namespace": namespace} if namespace else {}, json=wanted
+        )
         target = offer["upload"]
         url = httpx.URL(str(self.client.base_url)).join(target["url"])
         own = url.host == self.client.base_url.host and url.port == self.client.base_url.port

@@ -417,7 +417,7 @@ class Weights(KubeModel):
 class Detector(KubeModel):
     """What finds people."""
 
-    name: Literal["embedded", "onnx", "ultralytics"] = "embedded"
+    name: Literal["embedded", "ultralytics"] = "embedded"
     """`embedded` needs no download."""
     weights: Weights | None = None
 
