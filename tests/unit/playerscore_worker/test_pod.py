@@ -114,7 +114,7 @@ def test_the_detectors_weights_are_fetched_and_verified(
     site: str, files: Pod, monkeypatch: pytest.MonkeyPatch, told: str, sha256: str, expected: tuple[int, str]
 ) -> None:
     uri = f"{site}/{told}"
-    detector = Detector(name="onnx", weights=Weights(uri=uri, sha256=sha256))
+    detector = Detector(name="ultralytics", weights=Weights(uri=uri, sha256=sha256))
 
     assert fetched(monkeypatch, files, f"{site}/match.mp4", detector=detector) == expected
     assert (expected[0] != 0) or files.weights(uri).read_bytes() == b"weights"
