@@ -22,7 +22,6 @@ ATTEMPT_LABEL: Final = f"{GROUP}/attempt"
 ROLE_LABEL: Final = f"{GROUP}/role"
 SPEC_HASH_ANNOTATION: Final = f"{GROUP}/spec-hash"
 GENERATION_ANNOTATION: Final = f"{GROUP}/generation"
-IDEMPOTENCY_ANNOTATION: Final = f"{GROUP}/idempotency-key"
 QUEUE_LABEL: Final = "kueue.x-k8s.io/queue-name"
 
 MANAGED_BY: Final = f"{GROUP}/operator"
@@ -74,7 +73,6 @@ class Reason(StrEnum):
     FRAME_NOT_FOUND = "FRAME_NOT_FOUND"
     TRACK_NOT_FOUND = "TRACK_NOT_FOUND"
     # readiness and edits
-    READY = "Ready"
     NOT_READY = "NOT_READY"
     PREVIEW_NOT_READY = "PREVIEW_NOT_READY"
     JOB_RUNNING = "JOB_RUNNING"

@@ -75,18 +75,8 @@ class KubeModel(BaseModel):
 # --- spec of a ScoringJob -----------------------------------------------------------------------------
 
 
-class BBox(FlowModel):
-    """A box in 0..1 of the picture's width and height; x and y are its top left corner."""
-
-    model_config = FlowModel.model_config | ConfigDict(
-        json_schema_extra=_rules(
-            ("self.w > 0.0 && self.h > 0.0", "the box must have an area: w and h above 0"),
-            (
-                "self.x + self.w <= 1.000001 && self.y + self.h <= 1.000001",
-                "the box must lie inside the picture: x + w and y + h at most 1",
-            ),
-        )
-    )
+class TrackBox(FlowModel):
+    """A preview box: as the worker wrote it, so no CEL rule here (one on each would cost every write)."""
 
     x: Unit
     y: Unit
@@ -96,6 +86,20 @@ class BBox(FlowModel):
     @property
     def box(self) -> Box:
         return Box(self.x, self.y, self.w, self.h)
+
+
+class BBox(TrackBox):
+    """A box in 0..1 of the picture's width and height; x and y are its top left corner."""
+
+    model_config = TrackBox.model_config | ConfigDict(
+        json_schema_extra=_rules(
+            ("self.w > 0.0 && self.h > 0.0", "the box must have an area: w and h above 0"),
+            (
+                "self.x + self.w <= 1.000001 && self.y + self.h <= 1.000001",
+                "the box must lie inside the picture: x + w and y + h at most 1",
+            ),
+        )
+    )
 
 
 class PlayerRef(FlowModel):
@@ -235,19 +239,6 @@ class ScoringJobSpec(KubeModel):
 
 
 # --- status of a ScoringJob ---------------------------------------------------------------------------
-
-
-class TrackBox(FlowModel):
-    """A preview box: as the worker wrote it, so no CEL rule here (one on each would cost every write)."""
-
-    x: Unit
-    y: Unit
-    w: Unit
-    h: Unit
-
-    @property
-    def box(self) -> Box:
-        return Box(self.x, self.y, self.w, self.h)
 
 
 class Track(FlowModel):

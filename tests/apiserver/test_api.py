@@ -17,7 +17,6 @@ from controlplane import ControlPlane, ensure_tools, free_ports
 from playerscore import names
 
 Json = dict[str, Any]
-ROOT = Path(__file__).parents[2]
 SPEC = {"video": {"uri": "s3://playerscore/default/uploads/match.mp4"}}
 EDITOR = ["get", "list", "watch", "create", "patch", "delete"]
 
@@ -82,8 +81,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     programs = ensure_tools("versitygw")
     (folder / "data").mkdir()
     with ControlPlane() as plane:
-        plane.kubectl("apply", "-f", str(ROOT / "crds" / "scoringjobs.yaml"))
-        plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s")
+        plane.install_crds("scoringjobs")
         plane.kubectl("create", "serviceaccount", "playerscore-worker")
         (folder / "token").write_text(plane.admin_token)
         started = [

@@ -19,7 +19,6 @@ from playerscore.resources import ScoringJob
 from playerscore_cli.kube import Jobs
 
 Json = dict[str, Any]
-ROOT = Path(__file__).parents[2]
 DONE, MACHINE, USAGE, REFUSED, NOT_FOUND, JOB_FAILED = 0, 1, 2, 3, 4, 5
 
 
@@ -53,8 +52,7 @@ class Lab:
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     with ControlPlane() as plane:
-        plane.kubectl("apply", "-f", str(ROOT / "crds" / "scoringjobs.yaml"))
-        plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s")
+        plane.install_crds("scoringjobs")
         yield Lab(plane)
 
 

@@ -3,7 +3,6 @@
 import copy
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +14,6 @@ from playerscore.names import NAME_MAX
 from playerscore.resources import ScoringJob, ScoringRuntime
 
 Json = dict[str, Any]
-CRDS = Path(__file__).parents[2] / "crds"
 KEY = "jobs/match-1/frames/frame_0001.jpg"
 
 
@@ -23,9 +21,7 @@ KEY = "jobs/match-1/frames/frame_0001.jpg"
 def plane() -> Iterator[ControlPlane]:
     with ControlPlane() as found:
         # Client-side apply keeps the whole object in an annotation of at most 256 KiB.
-        for name in ("scoringjobs", "scoringruntimes"):
-            found.kubectl("apply", "-f", str(CRDS / f"{name}.yaml"))
-        found.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s")
+        found.install_crds()
         yield found
 
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +15,6 @@ from builders import ELSEWHERE, make_player, make_preview, make_result, make_run
 from controlplane import ControlPlane, free_ports
 
 Json = dict[str, Any]
-ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 20.0
 
 
@@ -125,9 +123,7 @@ class Lab:
 def lab() -> Iterator[Lab]:
     with ControlPlane() as plane:
         found = Lab(plane)
-        plane.kubectl("apply", "-f", str(ROOT / "crds" / "scoringjobs.yaml"))
-        plane.kubectl("apply", "-f", str(ROOT / "crds" / "scoringruntimes.yaml"))
-        plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s")
+        plane.install_crds()
         runtime = manifest(make_runtime())
         runtime["metadata"]["annotations"] = {"playerscore.dev/is-default-runtime": "true"}
         found.apply(runtime)

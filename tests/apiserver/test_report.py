@@ -21,7 +21,6 @@ from playerscore_worker import pod
 from playerscore_worker.pod import Pod
 
 Json = dict[str, Any]
-ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 20.0
 
 
@@ -93,8 +92,7 @@ class Lab:
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     with ControlPlane() as plane:
-        plane.kubectl("apply", "-f", str(ROOT / "crds" / "scoringjobs.yaml"))
-        plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s")
+        plane.install_crds("scoringjobs")
         yield Lab(plane)
 
 

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,7 +19,6 @@ from playerscore.resources import Target
 from playerscore_operator.certificates import renewed
 
 Json = dict[str, Any]
-ROOT = Path(__file__).parents[2]
 
 
 class Lab:
@@ -75,8 +73,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     settings = {"PORT": port, "METRICS_PORT": metrics, "HOST": "127.0.0.1", "CERTIFICATE_DIR": folder}
     environment = {f"PLAYERSCORE_WEBHOOK_{key}": str(value) for key, value in settings.items()}
     with ControlPlane() as plane:
-        plane.kubectl("apply", "-f", str(ROOT / "crds" / "scoringjobs.yaml"))
-        plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s")
+        plane.install_crds("scoringjobs")
         process = subprocess.Popen(
             [sys.executable, "-m", "playerscore_webhook"], env={**os.environ, **environment}
         )

@@ -19,6 +19,7 @@ garbage-collection controllers as well.
 ``plane.kubeconfig``   path of a kubeconfig with that token
 ``plane.kubeconfig_for(token, name)``  a kubeconfig for somebody else's token
 ``plane.kubectl(*args, stdin=..., check=...)``  runs the pinned kubectl
+``plane.install_crds()``  applies the project's CRDs and waits until they are served
 ``plane.token(namespace, account)``    a ServiceAccount's token, by TokenRequest
 ``plane.folder``       scratch folder with the logs of each program
 
@@ -148,6 +149,12 @@ class ControlPlane:
         if check and done.returncode:
             raise AssertionError(f"kubectl {' '.join(args)}: {done.stderr}")
         return done.stdout if check else done.stdout + done.stderr
+
+    def install_crds(self, *plurals: str) -> None:
+        """Apply the named CRDs of the project, all by default, as a user does, and wait until they are served."""
+        for plural in plurals or ("scoringjobs", "scoringruntimes"):
+            self.kubectl("apply", "-f", str(ROOT / "crds" / f"{plural}.yaml"))
+        self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s")
 
     def token(self, namespace: str, account: str, *, pod: str | None = None) -> str:
         """Return a fresh token of a ServiceAccount, bound to ``pod`` when one is named."""
