@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from playerscore.errors import PlayerscoreError
 from playerscore_api import cluster, events, routes, worker_routes
@@ -22,9 +23,11 @@ from playerscore_api.settings import Settings
 log = structlog.get_logger("playerscore.api")
 
 BUCKET_RETRY_SECONDS = 2.0
+FORM_BYTES = 2**20
+"""More than any form of this API; bodies of uploads are not forms."""
 REQUESTS = Counter("playerscore_api_requests", "Requests by route and status.", ["method", "route", "status"])
 SECONDS = Histogram("playerscore_api_request_duration_seconds", "Duration of a request.", ["route"])
-BY_STATUS = {404: "NOT_FOUND", 405: "NOT_FOUND", 413: "TOO_LARGE", 415: "INVALID"}
+BY_STATUS = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE", 415: "INVALID"}
 
 
 def build(settings: Settings) -> FastAPI:
@@ -50,6 +53,8 @@ def build(settings: Settings) -> FastAPI:
     app.add_exception_handler(PlayerscoreError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+    app.add_middleware(BodyLimit)
     app.middleware("http")(_measured)
     _health(app)
     return app
@@ -110,6 +115,40 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     code = BY_STATUS.get(error.status_code, "INVALID")
     body = {"error": {"code": code, "message": str(error.detail)}}
     return JSONResponse(body, error.status_code, error.headers)
+
+
+async def _unexpected(_: Request, error: Exception) -> JSONResponse:
+    """A fault of ours: the one error body too; what happened is in the log, not in the answer."""
+    log.error("unexpected", exc_info=error)
+    return JSONResponse(PlayerscoreError("INTERNAL", "The API failed; its log says why").body(), 500)
+
+
+class BodyLimit:
+    """Refuses a body that is larger than any form; PUT streams into the store, which has limits of its own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] == "PUT":
+            await self.app(scope, receive, send)
+            return
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        if announced.isdigit() and int(announced) > FORM_BYTES:
+            error = PlayerscoreError("TOO_LARGE", f"A body has at most {FORM_BYTES} bytes here")
+            await JSONResponse(error.body(), error.http_status)(scope, receive, send)
+            return
+        taken = 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > FORM_BYTES:
+                raise HTTPException(413, f"A body has at most {FORM_BYTES} bytes here")
+            return message
+
+        await self.app(scope, counted, send)
 
 
 async def _measured(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:

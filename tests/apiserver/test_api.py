@@ -24,9 +24,10 @@ EDITOR = ["get", "list", "watch", "create", "patch", "delete"]
 class Lab:
     """API server, S3 server and API; a person who may edit, and one who may not."""
 
-    def __init__(self, plane: ControlPlane, url: str) -> None:
+    def __init__(self, plane: ControlPlane, url: str, token_file: Path) -> None:
         self.plane = plane
         self.url = url
+        self.token_file = token_file
         self.clients: list[httpx.Client] = []
         self.editor = self.person("editor", EDITOR)
         self.stranger = self.person("stranger", [])
@@ -101,7 +102,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         url = f"http://127.0.0.1:{port}"
         try:
             _until_ready(url)
-            found = Lab(plane, url)
+            found = Lab(plane, url, folder / "token")
             yield found
             for client in found.clients:
                 client.close()
@@ -266,6 +267,32 @@ def test_not_a_number_is_named(lab: Lab) -> None:
 
     assert error(answer) == (422, "INVALID")
     assert "bbox" in answer.json()["error"]["field"]
+
+
+def test_a_wrong_method_has_a_code_of_its_own(lab: Lab) -> None:
+    assert error(lab.editor.put("/jobs", json={})) == (405, "METHOD_NOT_ALLOWED")
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_body_larger_than_any_form_is_refused(lab: Lab, announced: bool) -> None:
+    """With its length announced it is refused unread, without it as soon as it is too long."""
+    part = b'{"id": "' + b"x" * 2**19
+    content = part * 8 if announced else (part for _ in range(8))
+    answer = lab.editor.post("/jobs", content=content, headers={"Content-Type": "application/json"})
+
+    assert error(answer) == (413, "TOO_LARGE")
+
+
+def test_a_fault_of_the_api_has_the_one_error_body(lab: Lab) -> None:
+    """The API's own token is unreadable: a fault that no caller can bring about."""
+    token = lab.token_file.read_text()
+    lab.token_file.unlink()
+    try:
+        answer = lab.editor.post("/worker/jobs/default/flow/source")
+    finally:
+        lab.token_file.write_text(token)
+
+    assert error(answer) == (500, "INTERNAL")
 
 
 def test_kubernetes_decides_who_may(lab: Lab) -> None:
