@@ -39,7 +39,8 @@ start() {
   fi
   say "starting a Docker daemon of the project's own (about 5 s)"
   make_bridge
-  nohup dockerd --host "$SOCKET" --data-root "$ROOT/data" --exec-root "$RUN/exec" \
+  # Not with our tools on its path: the node's containerd shim is another version than this daemon's containerd.
+  PATH=${PATH//"$BIN:"/} nohup dockerd --host "$SOCKET" --data-root "$ROOT/data" --exec-root "$RUN/exec" \
     --pidfile "$RUN/docker.pid" --config-file "$ROOT/daemon.json" \
     --bridge playerscore0 --default-address-pool "base=$POOL,size=24" \
     --storage-driver overlay2 "${options[@]}" >"$LOGS/dockerd.log" 2>&1 7>&- 8>&- 9>&- </dev/null &

@@ -53,7 +53,6 @@ def build(settings: Settings) -> FastAPI:
     app.add_exception_handler(PlayerscoreError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
     app.add_middleware(BodyLimit)
     app.middleware("http")(_measured)
     _health(app)
@@ -117,12 +116,6 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse(body, error.status_code, error.headers)
 
 
-async def _unexpected(_: Request, error: Exception) -> JSONResponse:
-    """A fault of ours: the one error body too; what happened is in the log, not in the answer."""
-    log.error("unexpected", exc_info=error)
-    return JSONResponse(PlayerscoreError("INTERNAL", "The API failed; its log says why").body(), 500)
-
-
 class BodyLimit:
     """Refuses a body that is larger than any form; PUT streams into the store, which has limits of its own."""
 
@@ -136,7 +129,9 @@ class BodyLimit:
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > FORM_BYTES:
             error = PlayerscoreError("TOO_LARGE", f"A body has at most {FORM_BYTES} bytes here")
-            await JSONResponse(error.body(), error.http_status)(scope, receive, send)
+            # The rest is not read, so the connection cannot be used again.
+            answer = JSONResponse(error.body(), error.http_status, {"Connection": "close"})
+            await answer(scope, receive, send)
             return
         taken = 0
 
@@ -145,7 +140,9 @@ class BodyLimit:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > FORM_BYTES:
-                raise HTTPException(413, f"A body has at most {FORM_BYTES} bytes here")
+                raise HTTPException(
+                    413, f"A body has at most {FORM_BYTES} bytes here", {"Connection": "close"}
+                )
             return message
 
         await self.app(scope, counted, send)
@@ -153,7 +150,13 @@ class BodyLimit:
 
 async def _measured(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
     begin = time.perf_counter()
-    response = await call_next(request)
+    try:
+        response = await call_next(request)
+    except Exception as error:
+        # A fault of ours gets the one error body too; what happened is in the log, not in the answer.
+        log.exception("unexpected", path=request.url.path)
+        fault = PlayerscoreError("INTERNAL", f"The API failed ({type(error).__name__}); its log says why")
+        response = JSONResponse(fault.body(), 500)
     route = getattr(request.scope.get("route"), "path", "unknown")
     REQUESTS.labels(request.method, route, response.status_code).inc()
     SECONDS.labels(route).observe(time.perf_counter() - begin)
