@@ -99,3 +99,5 @@ install: ## Build, load and install the chart into the cluster
 train-detector: setup ## Render pictures and train the embedded detector again (about an hour on 2 cores)
 	$(UV) sync -q --frozen --inexact --group train
 	$(RUN) python training/train.py --steps 6500 --seed 1 --out out/train
+	$(RUN) python training/export.py out/train/detector.pt out/train/embedded.onnx
+	@echo "weights: out/train/embedded.onnx; training/README.md says how to compare and take them over"
