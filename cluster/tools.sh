@@ -22,6 +22,7 @@ describe() {
     helm) tool helm "$HELM_VERSION" helm.sh/helm/v4 helm.sh/helm/v4/cmd/helm 180 ;;
     kubeconform) tool kubeconform "$KUBECONFORM_VERSION" github.com/yannh/kubeconform github.com/yannh/kubeconform/cmd/kubeconform 5 ;;
     versitygw) tool versitygw "$VERSITYGW_VERSION" github.com/versity/versitygw github.com/versity/versitygw/cmd/versitygw 95 ;;
+    jobset) tool jobset "$JOBSET_VERSION" sigs.k8s.io/jobset sigs.k8s.io/jobset 150 ;;
     containerd | containerd-shim-runc-v2 | ctr) tool containerd "$CONTAINERD_VERSION" github.com/containerd/containerd/v2 "github.com/containerd/containerd/v2/cmd/$1" 90 ;;
     host-local) cni ipam/host-local ;;
     portmap) cni meta/portmap ;;
