@@ -8,7 +8,8 @@
       SourceError               the video may not or cannot be fetched (SOURCE_*)
       WorkerError               the machine failed, not the input; retried
 
-`CATALOGUE` says for each code what HTTP status the API answers and what it means.
+`CATALOGUE` says for each code what HTTP status the API answers, what it means and what to do; docs/errors.md is
+made of it (`python docs/generate_errors.py`).
 """
 
 from typing import Any, Final, NamedTuple
@@ -18,49 +19,224 @@ class Entry(NamedTuple):
     """One line of the error catalogue."""
 
     http_status: int
+    """What the API answers with; for a reason of a condition, the kind of trouble: 4xx the input, 503 the machine."""
     meaning: str
+    todo: str = ""
+    """What the reader does about it."""
 
 
 CATALOGUE: Final[dict[str, Entry]] = {
-    "TARGET_MISMATCH": Entry(409, "The confirmed box does not belong to the picked player on that frame."),
-    "NOT_READY": Entry(409, "The job lacks a selection that an analysis needs; `missing` names it."),
-    "PREVIEW_NOT_READY": Entry(409, "The preview is not there yet; wait for condition PreviewReady."),
-    "FRAME_NOT_FOUND": Entry(404, "The preview has no such frame."),
-    "TRACK_NOT_FOUND": Entry(404, "The frame has no such track."),
-    "JOB_RUNNING": Entry(409, "The selection is frozen while an attempt runs; pause the job first."),
-    "JOB_FINISHED": Entry(409, "The job has ended; create a new one."),
-    "VIDEO_IMMUTABLE": Entry(409, "spec.video never changes; create a new job."),
-    "INVALID": Entry(422, "A field has a value that is not allowed; `field` names it."),
-    "UNAUTHENTICATED": Entry(401, "No valid bearer token came with the request."),
-    "FORBIDDEN": Entry(403, "Kubernetes' access rules do not allow this to the caller."),
-    "JOB_NOT_FOUND": Entry(404, "There is no such ScoringJob, or the caller may not see it."),
-    "NOT_FOUND": Entry(404, "There is no such thing."),
-    "METHOD_NOT_ALLOWED": Entry(405, "That address does not take this method."),
-    "ALREADY_EXISTS": Entry(409, "A ScoringJob of that name exists."),
-    "CONFLICT": Entry(409, "The job changed meanwhile; read it and try again."),
-    "TOO_LARGE": Entry(413, "The body is larger than allowed."),
-    "TOO_MANY_REQUESTS": Entry(429, "Slow down and try again."),
-    "INTERNAL": Entry(500, "The program failed; its log says more."),
-    "CLUSTER_UNAVAILABLE": Entry(503, "Kubernetes does not answer; try again."),
-    "STORE_UNAVAILABLE": Entry(503, "The object store does not answer; try again."),
-    "VIDEO_EMPTY": Entry(422, "The file is empty."),
-    "VIDEO_NOT_A_VIDEO": Entry(422, "The file is not a video of an allowed kind."),
-    "VIDEO_TRUNCATED": Entry(422, "The file ends before its video does."),
-    "VIDEO_UNSUPPORTED": Entry(422, "The container or codec is not on the allow-list."),
-    "VIDEO_TOO_LARGE": Entry(422, "The video exceeds a limit on bytes, pixels or duration."),
-    "VIDEO_DECODE_FAILED": Entry(422, "The video cannot be decoded."),
-    "VIDEO_DECODE_CRASH": Entry(422, "The decoder crashed on this video."),
-    "VIDEO_DECODE_TIMEOUT": Entry(422, "The decoder made no progress on this video."),
-    "VIDEO_NO_PERSON": Entry(422, "No person was found in the previewed part of the video."),
-    "VIDEO_CHANGED": Entry(422, "The video's sha256 differs from the one the preview pinned."),
-    "VIDEO_RANGE_EMPTY": Entry(422, "The requested time range holds no frame of the video."),
-    "SOURCE_DENIED": Entry(422, "The runtime does not allow videos from there."),
-    "SOURCE_NOT_FOUND": Entry(422, "There is no video at that address."),
-    "SOURCE_UNAVAILABLE": Entry(503, "The video's address does not answer."),
-    "SOURCE_TOO_SLOW": Entry(503, "The download took longer than allowed."),
-    "OUT_OF_MEMORY": Entry(503, "The worker ran out of memory."),
-    "WORKER_FAILED": Entry(503, "The worker failed; its last words are in the message."),
-    "NO_RESULT": Entry(503, "The worker ended without a result."),
+    "TARGET_MISMATCH": Entry(
+        409,
+        "The confirmed box does not belong to the picked player on that frame.",
+        "Draw the box around the picked player, pick the player whose box it is, or repeat with `force` if the box is right.",
+    ),
+    "NOT_READY": Entry(
+        409,
+        "The job lacks a selection that an analysis needs; `missing` names it.",
+        "Pick a player, confirm the target, then enqueue.",
+    ),
+    "PREVIEW_NOT_READY": Entry(
+        409,
+        "The preview is not there yet; wait for condition PreviewReady.",
+        "Follow the job's events, or `kubectl wait --for=condition=PreviewReady`, then repeat.",
+    ),
+    "FRAME_NOT_FOUND": Entry(
+        404,
+        "The preview has no such frame.",
+        "Take a `frame_key` (or a time near a frame) from the job's preview.",
+    ),
+    "TRACK_NOT_FOUND": Entry(
+        404, "The frame has no such track.", "Take a `track_id` that the preview lists on that frame."
+    ),
+    "JOB_RUNNING": Entry(
+        409,
+        "The selection is frozen while an attempt runs; pause the job first.",
+        "Pause the job, change the selection, enqueue again: a new attempt starts.",
+    ),
+    "JOB_FINISHED": Entry(
+        409, "The job has ended; create a new one.", "Create a new job from the same video."
+    ),
+    "VIDEO_IMMUTABLE": Entry(
+        409, "spec.video never changes; create a new job.", "Create a new job with the other video."
+    ),
+    "INVALID": Entry(
+        422,
+        "A field has a value that is not allowed; `field` names it.",
+        "Correct the field that `field` names; `problems` lists all of them where there are several.",
+    ),
+    "UNAUTHENTICATED": Entry(
+        401,
+        "No valid bearer token came with the request.",
+        "Send `Authorization: Bearer <token>` with a token that this cluster accepts and that has not expired.",
+    ),
+    "FORBIDDEN": Entry(
+        403,
+        "Kubernetes' access rules do not allow this to the caller.",
+        "Ask the platform team for a role in that namespace; `kubectl auth can-i` shows what is missing.",
+    ),
+    "JOB_NOT_FOUND": Entry(
+        404,
+        "There is no such ScoringJob, or the caller may not see it.",
+        "Check the id and `?namespace=`; the job may have been deleted.",
+    ),
+    "NOT_FOUND": Entry(
+        404,
+        "There is no such thing.",
+        "Check the address; what the job does not have yet may come later (the message says which).",
+    ),
+    "METHOD_NOT_ALLOWED": Entry(
+        405, "That address does not take this method.", "Use a method of the header `Allow`."
+    ),
+    "ALREADY_EXISTS": Entry(
+        409, "A ScoringJob of that name exists.", "Choose another id, or read the job that exists."
+    ),
+    "CONFLICT": Entry(
+        409,
+        "The job changed meanwhile; read it and try again.",
+        "Read the job again, look at what changed, and repeat.",
+    ),
+    "TOO_LARGE": Entry(
+        413, "The body is larger than allowed.", "Send less; the message says how much is taken."
+    ),
+    "TOO_MANY_REQUESTS": Entry(
+        429, "Slow down and try again.", "Wait as long as the header `Retry-After` says, then repeat."
+    ),
+    "INTERNAL": Entry(
+        500,
+        "The program failed; its log says more.",
+        "Repeat later; if it stays, give the log of the API to its maintainers.",
+    ),
+    "CLUSTER_UNAVAILABLE": Entry(
+        503,
+        "Kubernetes does not answer; try again.",
+        "Repeat later (the header `Retry-After` says when, if Kubernetes said so); a write may have been done, so read first.",
+    ),
+    "STORE_UNAVAILABLE": Entry(
+        503,
+        "The object store does not answer; try again.",
+        "Repeat later; if it stays, look at the store's pod and volume.",
+    ),
+    "PRECONDITION_FAILED": Entry(
+        412,
+        "The job is not the version that `If-Match` names.",
+        "Read the job, look at what changed, and repeat with its new ETag.",
+    ),
+    "IDEMPOTENCY_MISMATCH": Entry(
+        422,
+        "The Idempotency-Key was used before with another body; nothing was created.",
+        "Use a new key for a new request, and repeat a request exactly.",
+    ),
+    "EXPIRED": Entry(
+        410,
+        "The `continue` token is too old to go on with the same list.",
+        "Start the list again without `continue`.",
+    ),
+    "UNSUPPORTED_MEDIA_TYPE": Entry(
+        415,
+        "The body's Content-Type is not one that this address takes.",
+        "Send `Content-Type: application/json`.",
+    ),
+    "RUNTIME_NOT_FOUND": Entry(
+        409,
+        "There is no such ScoringRuntime, or no default one; the job waits.",
+        "`kubectl get scoringruntimes`; name one in `spec.runtimeName`.",
+    ),
+    "RUNTIME_FORBIDDEN": Entry(
+        409,
+        "The ScoringRuntime does not allow this namespace; the job waits.",
+        "Use another runtime, or ask for the namespace in its `allowedNamespaces`.",
+    ),
+    "START_DEADLINE_EXCEEDED": Entry(
+        503,
+        "No pod of the attempt ran before `startDeadlineSeconds`.",
+        "The message has the pod's own reason: the image, the node's resources, or the queue.",
+    ),
+    "ACTIVE_DEADLINE_EXCEEDED": Entry(
+        503,
+        "The attempt ran longer than `activeDeadlineSeconds`.",
+        "Analyse a shorter range, or raise the deadline in a new job.",
+    ),
+    "VIDEO_EMPTY": Entry(422, "The file is empty.", "Upload the video again and create a new job."),
+    "VIDEO_NOT_A_VIDEO": Entry(
+        422,
+        "The file is not a video of an allowed kind.",
+        "Use an MP4, MOV, Matroska or WebM file with a video track.",
+    ),
+    "VIDEO_TRUNCATED": Entry(
+        422, "The file ends before its video does.", "Upload the whole file again and create a new job."
+    ),
+    "VIDEO_UNSUPPORTED": Entry(
+        422,
+        "The container or codec is not on the allow-list.",
+        "Transcode to H.264 in MP4, for example with ffmpeg.",
+    ),
+    "VIDEO_TOO_LARGE": Entry(
+        422,
+        "The video exceeds a limit on bytes, pixels or duration.",
+        "Cut or scale the video, or ask for a runtime with wider `videoLimits`.",
+    ),
+    "VIDEO_DECODE_FAILED": Entry(
+        422, "The video cannot be decoded.", "Play it from start to end; transcode it if it is damaged."
+    ),
+    "VIDEO_DECODE_CRASH": Entry(
+        422,
+        "The decoder crashed on this video.",
+        "Transcode the video; report the file if it is an ordinary one.",
+    ),
+    "VIDEO_DECODE_TIMEOUT": Entry(
+        422,
+        "The decoder made no progress on this video.",
+        "Transcode the video; report the file if it is an ordinary one.",
+    ),
+    "VIDEO_NO_PERSON": Entry(
+        422,
+        "No person was found in the previewed part of the video.",
+        "Move the previewed part with `spec.preview.startSec` and `endSec` in a new job.",
+    ),
+    "VIDEO_CHANGED": Entry(
+        422,
+        "The video's sha256 differs from the one the preview pinned.",
+        "Keep the file at its address unchanged, or create a new job for the new file.",
+    ),
+    "VIDEO_RANGE_EMPTY": Entry(
+        422,
+        "The requested time range holds no frame of the video.",
+        "Choose a range within the video's duration (`status.preview.video.duration_sec`).",
+    ),
+    "SOURCE_DENIED": Entry(
+        422,
+        "The runtime does not allow videos from there.",
+        "Upload the video through the API, or ask for the prefix in the runtime's `sources`.",
+    ),
+    "SOURCE_NOT_FOUND": Entry(
+        422, "There is no video at that address.", "Check `spec.video.uri`; upload the video first."
+    ),
+    "SOURCE_UNAVAILABLE": Entry(
+        503,
+        "The video's address does not answer.",
+        "It is retried; check that the address answers from inside the cluster.",
+    ),
+    "SOURCE_TOO_SLOW": Entry(
+        503,
+        "The download took longer than allowed.",
+        "It is retried; bring the video nearer, or raise `videoLimits.download_seconds` of the runtime.",
+    ),
+    "OUT_OF_MEMORY": Entry(
+        503,
+        "The worker ran out of memory.",
+        "It is retried smaller; then raise the runtime's memory, or set `spec.analysis.maxFps`.",
+    ),
+    "WORKER_FAILED": Entry(
+        503,
+        "The worker failed; its last words are in the message.",
+        "It is retried; then read the message and the pod's log.",
+    ),
+    "NO_RESULT": Entry(
+        503,
+        "The worker ended without a result.",
+        "It is retried; then look at the node and the pod's events.",
+    ),
 }
 
 
