@@ -4,7 +4,6 @@ supervision draws the boxes, matplotlib the radar; nothing here is needed for a 
 go on without an artifact that failed.
 """
 
-import gzip
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -28,8 +27,6 @@ CLIP_MAX_SEC: Final = 30.0
 CLIP_FPS: Final = 12.5
 CLIP_WIDTH_PX: Final = 480
 RESULT_HEIGHT_PX: Final = 540
-# Larger text files are worth compressing before they travel.
-GZIP_FROM_BYTES: Final = 64 * 1024
 JPEG_QUALITY: Final = 88
 STATE_COLOURS: Final = {
     State.SUPPORTED: supervision.Color(r=64, g=220, b=96),
@@ -201,13 +198,7 @@ def mot_lines(path: FollowedPath) -> str:
     return "".join(lines)
 
 
-def write_mot(path: FollowedPath, folder: Path) -> Path:
-    """Write `track.mot.txt`, or `track.mot.txt.gz` when it is large."""
-    content = mot_lines(path).encode()
-    if len(content) < GZIP_FROM_BYTES:
-        file = folder / "track.mot.txt"
-        file.write_bytes(content)
-    else:
-        file = folder / "track.mot.txt.gz"
-        file.write_bytes(gzip.compress(content, mtime=0))
+def write_mot(path: FollowedPath, file: Path) -> Path:
+    """Write the path in MOT format."""
+    file.write_text(mot_lines(path))
     return file

@@ -55,10 +55,9 @@ class Analysed:
         ]
         self.on_progress((1 + FOLLOWING_SHARE) / 2, "drawing the clip")
         written.append(artifacts.write_clip(self.video, self.path, folder / "clip.webm"))
-        track = folder / "track.txt"
-        track.write_text(artifacts.mot_lines(self.path))
+        written.append(artifacts.write_mot(self.path, folder / "track.txt"))
         self.on_progress(1.0, "done")
-        return [*written, track]
+        return written
 
 
 def run_preview(
