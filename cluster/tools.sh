@@ -21,6 +21,8 @@ describe() {
     kind) tool kind "$KIND_VERSION" sigs.k8s.io/kind sigs.k8s.io/kind 15 ;;
     helm) tool helm "$HELM_VERSION" helm.sh/helm/v4 helm.sh/helm/v4/cmd/helm 180 ;;
     kubeconform) tool kubeconform "$KUBECONFORM_VERSION" github.com/yannh/kubeconform github.com/yannh/kubeconform/cmd/kubeconform 5 ;;
+    promtool) tool promtool "$PROMETHEUS_VERSION" github.com/prometheus/prometheus github.com/prometheus/prometheus/cmd/promtool 120 ;;
+    kueue) tool kueue "$KUEUE_VERSION" sigs.k8s.io/kueue sigs.k8s.io/kueue/cmd/kueue 150 ;;
     versitygw) tool versitygw "$VERSITYGW_VERSION" github.com/versity/versitygw github.com/versity/versitygw/cmd/versitygw 95 ;;
     jobset) tool jobset "$JOBSET_VERSION" sigs.k8s.io/jobset sigs.k8s.io/jobset 150 ;;
     containerd | containerd-shim-runc-v2 | ctr) tool containerd "$CONTAINERD_VERSION" github.com/containerd/containerd/v2 "github.com/containerd/containerd/v2/cmd/$1" 90 ;;
@@ -29,6 +31,8 @@ describe() {
     bridge | loopback | ptp) cni "main/$1" ;;
     coredns) tool coredns "$COREDNS_VERSION" github.com/coredns/coredns ./cmd/coredns 95 ;;
     nodeagent) tool nodeagent "$(hash_of cluster/gomod/nodeagent)" "" ./cmd/nodeagent 60 ;;
+    kstatus) tool kstatus "$(hash_of cluster/gomod/kstatus)" "" . 15 ;;
+    argohealth) tool argohealth "$(hash_of cluster/gomod/argohealth)" "" . 5 ;;
     pause) tool pause "$(hash_of cluster/gomod/pause)" "" . 5 ;;
     *) die "unknown tool '$1'" ;;
   esac
@@ -85,7 +89,7 @@ build() {
   [ "$group" != kubernetes ] || flags+=" $KUBE_FLAGS"
   say "building $name $version (about $seconds s when nothing is cached)"
   logged "build-$name" env -C "$CLUSTER_DIR/gomod/$group" CGO_ENABLED=0 GOFLAGS=-buildvcs=false \
-    nice "$BIN/go" build -trimpath -tags "no_btrfs no_devmapper no_zfs" \
+    nice "$BIN/go" build -trimpath -tags "no_btrfs no_devmapper no_zfs remove_all_sd" \
     -ldflags "$flags" \
     -o "$target.part" "$package"
   mv "$target.part" "$target"
