@@ -4,7 +4,8 @@ import secrets
 from datetime import UTC, datetime
 
 from playerscore import names
-from playerscore_operator.cluster import Cluster
+from playerscore_operator import metrics
+from playerscore_operator.cluster import ApiError, Cluster
 from playerscore_operator.decide import Decision
 from playerscore_operator.observe import Observed
 
@@ -17,7 +18,11 @@ async def act(cluster: Cluster, observed: Observed, decision: Decision) -> None:
         metadata = {"metadata": {"resourceVersion": observed.resource_version}} if decision.guarded else {}
         await cluster.patch_status(observed.namespace, observed.name, metadata | {"status": decision.status})
     for body in decision.creates:
-        await cluster.create_job(body)
+        try:
+            await cluster.create_job(body)
+        except ApiError as error:
+            metrics.LAUNCH_FAILURES.labels(error.status).inc()
+            raise
     for name in decision.deletes:
         await cluster.delete_job(observed.namespace, name)
     if decision.delete_self:

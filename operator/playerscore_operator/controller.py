@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import structlog
 from pydantic import ValidationError
 
-from playerscore_operator import metrics
+from playerscore_operator import logs, metrics
 from playerscore_operator.act import act
 from playerscore_operator.cluster import ApiError, Cluster
 from playerscore_operator.decide import Decision, decide
@@ -32,15 +32,19 @@ class Controller:
         self.last_event = time.monotonic()
         """When an event or a listing last came; for the liveness of the watch."""
         self._seen: dict[Key, str] = {}
+        metrics.QUEUE_DEPTH.set_function(lambda: len(self.queue))
+        metrics.QUEUE_AGE.set_function(self.queue.oldest_seconds)
+        metrics.EVENT_AGE.set_function(lambda: time.monotonic() - self.last_event)
 
     def heard_of(self, namespace: str, name: str) -> None:
         """An event came; the key is enough."""
         self.last_event = time.monotonic()
         self.queue.add((namespace, name))
-        metrics.QUEUE_DEPTH.set(len(self.queue))
 
     async def run(self) -> None:
         """Work until cancelled."""
+        # Silence is counted from here: a replica that stood by for hours has heard nothing before.
+        self.last_event = time.monotonic()
         async with asyncio.TaskGroup() as group:
             for _ in range(self.settings.workers):
                 group.create_task(work(self.queue, self.reconcile, self._failed))
@@ -49,19 +53,23 @@ class Controller:
     async def reconcile(self, key: Key) -> None:
         """Bring one job forward. Raises ApiError, which the queue answers with a later try."""
         namespace, name = key
+        logs.begin(namespace, name)
         with metrics.RECONCILE_SECONDS.time():
             try:
                 observed = await observe(self.cluster, namespace, name)
             except ValidationError as error:
-                log.error("unreadable object", namespace=namespace, name=name, error=str(error)[:500])
+                log.error("unreadable object", error=str(error)[:500])
                 metrics.RECONCILES.labels("unreadable").inc()
                 return
-            if observed is not None:
+            if observed is None:
+                metrics.CENSUS.note(key, None)
+            else:
+                logs.add(uid=observed.uid, attempt=observed.attempt)
                 await self._advance(key, observed)
-        metrics.QUEUE_DEPTH.set(len(self.queue))
 
     async def _advance(self, key: Key, observed: Observed) -> None:
-        decision = decide(observed, datetime.now(UTC), self.settings.api_url)
+        now = datetime.now(UTC)
+        decision = decide(observed, now, self.settings.api_url)
         try:
             await act(self.cluster, observed, decision)
         except ApiError as error:
@@ -75,7 +83,8 @@ class Controller:
                 return
             raise
         metrics.RECONCILES.labels("changed" if decision.status else "unchanged").inc()
-        _tell(observed, decision)
+        metrics.record(observed, decision, now)
+        _tell(decision)
         if decision.requeue_seconds is not None:
             self.queue.add_after(key, decision.requeue_seconds)
 
@@ -94,32 +103,23 @@ class Controller:
             if self._seen.get(key) != version:
                 self.queue.add(key)
         self._seen = newest
+        metrics.CENSUS.keep(newest)
 
-    def _failed(self, key: Key, error: Exception, delay: float) -> None:
-        metrics.RECONCILES.labels("error").inc()
+    def _failed(self, _: Key, error: Exception, delay: float) -> None:
+        metrics.RECONCILE_ERRORS.labels(getattr(error, "status", 0)).inc()
         log.warning(
             "reconcile failed",
-            namespace=key[0],
-            name=key[1],
             error=f"{type(error).__name__}: {error}",
             retry_in_seconds=round(delay, 1),
         )
 
 
-def _tell(observed: Observed, decision: Decision) -> None:
+def _tell(decision: Decision) -> None:
     if not (decision.status or decision.creates or decision.deletes):
         return
-    step = (decision.status or {}).get("progress", {}).get("step")
-    metrics.LAUNCHES.inc(len(decision.creates))
-    if step in ("COMPLETED", "FAILED"):
-        metrics.FINISHED.labels(step).inc()
     log.info(
         "reconciled",
-        namespace=observed.namespace,
-        name=observed.name,
-        uid=observed.uid,
-        attempt=observed.attempt,
-        step=step,
+        step=(decision.status or {}).get("progress", {}).get("step"),
         created=[body["metadata"]["name"] for body in decision.creates],
         deleted=decision.deletes,
     )

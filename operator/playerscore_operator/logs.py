@@ -1,8 +1,23 @@
-"""Structured logs: one JSON object a line, Kopf's and the client's included."""
+"""Structured logs: one JSON object a line, Kopf's and the client's included.
+
+Every line that is written while a job is worked on carries `namespace`, `name`, `uid` and `attempt`: they are
+bound here, to the task that works on it.
+"""
 
 import logging
 
 import structlog
+
+
+def begin(namespace: str, name: str) -> None:
+    """From here on this task works on that job."""
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(namespace=namespace, name=name)
+
+
+def add(*, uid: str, attempt: int) -> None:
+    """What is known of the job once it has been read."""
+    structlog.contextvars.bind_contextvars(uid=uid, attempt=attempt)
 
 
 def configure(level: str) -> None:

@@ -7,6 +7,7 @@ first listing brings every key again.
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
@@ -21,7 +22,8 @@ class KeyQueue(Generic[Key]):
 
     def __init__(self, jitter: Callable[[], float] = random.random) -> None:
         self._ready: asyncio.Queue[Key] = asyncio.Queue()
-        self._waiting: set[Key] = set()
+        self._waiting: dict[Key, float] = {}
+        """Since when each key waits, monotonic seconds, oldest first."""
         self._active: set[Key] = set()
         self._again: set[Key] = set()
         self._timers: dict[Key, asyncio.TimerHandle] = {}
@@ -31,6 +33,11 @@ class KeyQueue(Generic[Key]):
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def oldest_seconds(self) -> float:
+        """How long the first of the waiting keys has waited."""
+        since = next(iter(self._waiting.values()), None)
+        return 0.0 if since is None else time.monotonic() - since
+
     def add(self, key: Key) -> None:
         """Work on this key soon; at once again when it is being worked on."""
         if timer := self._timers.pop(key, None):
@@ -38,7 +45,7 @@ class KeyQueue(Generic[Key]):
         if key in self._active:
             self._again.add(key)
         elif key not in self._waiting:
-            self._waiting.add(key)
+            self._waiting[key] = time.monotonic()
             self._ready.put_nowait(key)
 
     def add_after(self, key: Key, seconds: float) -> None:
@@ -58,7 +65,7 @@ class KeyQueue(Generic[Key]):
     async def take(self) -> Key:
         """The next key; `done` or `failed` must follow."""
         key = await self._ready.get()
-        self._waiting.discard(key)
+        self._waiting.pop(key, None)
         self._active.add(key)
         return key
 
