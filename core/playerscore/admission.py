@@ -6,10 +6,10 @@ re-checks `judge` and `missing` before every launch.
 
 from typing import NamedTuple
 
-from playerscore import coherence, edits, readiness
+from playerscore import coherence, edits, readiness, refusals
 from playerscore.edits import Violation
-from playerscore.errors import FlowError, NotReadyError, TargetMismatchError
-from playerscore.names import IOU_THRESHOLD, NOT_READY_MESSAGE, Reason
+from playerscore.errors import FlowError
+from playerscore.names import Reason
 from playerscore.resources import ScoringJobSpec, ScoringJobStatus
 
 
@@ -28,40 +28,49 @@ class Judgement(NamedTuple):
 
     def error(self) -> FlowError:
         """The first violation as the API's error. Only for a judgement that is not allowed."""
-        first = self.violations[0]
-        if first.reason is Reason.NOT_READY:
-            return NotReadyError(list(self.missing), NOT_READY_MESSAGE)
-        if first.reason is Reason.TARGET_MISMATCH:
-            overlap = self.verdict.iou if self.verdict else None
-            return TargetMismatchError(first.message, overlap or 0.0, IOU_THRESHOLD)
-        return FlowError(first.reason.value, first.message, field=first.field)
+        return refusals.error(self.violations, self.verdict.iou if self.verdict else None)
 
 
 def judge_create(new: ScoringJobSpec) -> Judgement:
     """A create has an empty status: only readiness can be judged."""
-    if new.suspend:
-        return _collect([], coherence.judge(new.player_ref, new.target, None), [])
-    return _collect([], coherence.judge(new.player_ref, new.target, None), readiness.missing(new))
+    absent = [] if new.suspend else readiness.missing(new)
+    return _collect([], absent, coherence.judge(new.player_ref, new.target, None))
 
 
 def judge_update(old: ScoringJobSpec, new: ScoringJobSpec, status: ScoringJobStatus | None) -> Judgement:
-    """An update of a stored job: the edit table, coherence when asked for, readiness when enqueued."""
+    """An update of a stored job: the edit table, readiness when enqueued, coherence when asked for."""
     resumed = old.suspend and not new.suspend
     changed = old.player_ref != new.player_ref or old.target != new.target
     verdict = None
     if changed or resumed:
-        verdict = coherence.judge(new.player_ref, new.target, status.preview if status else None)
+        preview = status.preview if status else None
+        verdict = coherence.judge(new.player_ref, new.target, preview, stale_force=_stale_force(old, new))
     absent = readiness.missing(new) if resumed else []
-    return _collect(edits.check(old, new, status), verdict, absent)
+    return _collect(edits.check(old, new, status), absent, verdict)
 
 
-def _collect(found: list[Violation], verdict: coherence.Coherence | None, absent: list[str]) -> Judgement:
+def _stale_force(old: ScoringJobSpec, new: ScoringJobSpec) -> bool:
+    """Whether `force` was given for another player.
+
+    Whoever writes a box writes its force with it. A new player beside a box that stays is another matter:
+    picking again drops force, and since admission never writes spec, it does not count what was not dropped.
+    """
+    before, after = old.target, new.target
+    if before is None or after is None or not (before.force and after.force):
+        return False
+    stays = (before.frame_key, before.bbox) == (after.frame_key, after.bbox)
+    return stays and _track(old) != _track(new)
+
+
+def _track(spec: ScoringJobSpec) -> int | None:
+    return spec.player_ref.track_id if spec.player_ref else None
+
+
+def _collect(found: list[Violation], absent: list[str], verdict: coherence.Coherence | None) -> Judgement:
     violations = list(found)
+    violations += [Violation(Reason.NOT_READY, f"spec.{name}", readiness.message(absent)) for name in absent]
     if verdict is not None and not verdict.accepted:
         field = "spec.target.frame_key" if verdict.reason is Reason.FRAME_NOT_FOUND else "spec.target.bbox"
         violations.append(Violation(verdict.reason, field, verdict.message))
-    violations += [
-        Violation(Reason.NOT_READY, f"spec.{name}", f"{NOT_READY_MESSAGE}: {name}") for name in absent
-    ]
     warnings = [f"{verdict.reason.value}: {verdict.message}"] if verdict and verdict.warns else []
     return Judgement(violations, warnings, verdict, tuple(absent))

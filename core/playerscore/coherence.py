@@ -6,7 +6,7 @@ but not that id, is a mismatch, because within one preview a track id never mean
 
 from typing import NamedTuple
 
-from playerscore.geometry import iou, overlaps_enough
+from playerscore.geometry import iou
 from playerscore.names import IOU_THRESHOLD, Reason
 from playerscore.resources import Frame, PlayerRef, PreviewStatus, Target, Track
 
@@ -26,8 +26,17 @@ class Coherence(NamedTuple):
         return self.accepted and self.reason not in (Reason.COHERENT, Reason.NOT_SELECTED)
 
 
-def judge(player: PlayerRef | None, target: Target | None, preview: PreviewStatus | None) -> Coherence:
-    """The verdict of DESIGN's table. Total: every input has one."""
+def judge(
+    player: PlayerRef | None,
+    target: Target | None,
+    preview: PreviewStatus | None,
+    *,
+    stale_force: bool = False,
+) -> Coherence:
+    """The verdict on a pair. Total: every input has one.
+
+    `stale_force`: the target's force was given for another player and does not count.
+    """
     if target is None or player is None:
         return Coherence(True, Reason.NOT_SELECTED, "No player and target to compare yet")
     if preview is None:
@@ -43,19 +52,26 @@ def judge(player: PlayerRef | None, target: Target | None, preview: PreviewStatu
         return Coherence(
             True, Reason.NOT_APPLICABLE, "No picked track to compare with on the confirmed frame"
         )
-    return _compare(player.track_id, target, frame)
+    return _compare(player.track_id, target, frame, stale_force)
 
 
-def _compare(track_id: int, target: Target, frame: Frame) -> Coherence:
+def _compare(track_id: int, target: Target, frame: Frame, stale_force: bool) -> Coherence:
     track = find_track(frame, track_id)
     overlap = iou(target.bbox.box, track.bbox.box) if track else 0.0
-    if track and overlaps_enough(target.bbox.box, track.bbox.box, IOU_THRESHOLD):
-        return Coherence(True, Reason.COHERENT, f"IoU {overlap:.3f} with track {track_id}", overlap)
+    if overlap >= IOU_THRESHOLD:
+        return Coherence(True, Reason.COHERENT, f"IoU {_said(overlap)} with track {track_id}", overlap)
     where = f"on {target.frame_key}" if track else f"which is not on {target.frame_key}"
-    text = f"IoU {overlap:.3f} with track {track_id} {where} is below {IOU_THRESHOLD}"
-    if target.force:
+    text = f"IoU {_said(overlap)} with track {track_id} {where} is below {IOU_THRESHOLD}"
+    if target.force and not stale_force:
         return Coherence(True, Reason.FORCED, f"{text}; accepted because the target is forced", overlap)
+    if stale_force:
+        text += ", and force was given for another player"
     return Coherence(False, Reason.TARGET_MISMATCH, text, overlap)
+
+
+def _said(overlap: float) -> str:
+    """Three places, cut and not rounded, so that what is below the threshold never reads as the threshold."""
+    return f"{int(overlap * 1000) / 1000:.3f}"
 
 
 def find_frame(preview: PreviewStatus, key: str) -> Frame | None:

@@ -21,7 +21,8 @@ class State(StrEnum):
 class Violation(NamedTuple):
     """One reason to refuse a write, with the field it is about."""
 
-    reason: Reason
+    reason: str
+    """A code of the catalogue."""
     field: str
     message: str
 

@@ -46,9 +46,3 @@ def iou(a: Box, b: Box) -> float:
         return 0.0
     # Rounding may carry two equal boxes past 1, which no schema takes.
     return min(1.0, shared / (a.area + b.area - shared))
-
-
-def overlaps_enough(a: Box, b: Box, threshold: float) -> bool:
-    """Whether IoU >= threshold, compared by multiplication as CEL does, never by division."""
-    shared = intersection(a, b)
-    return shared > 0 and shared >= threshold * (a.area + b.area - shared)

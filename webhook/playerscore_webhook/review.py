@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
-from playerscore import admission, lenient, names
+from playerscore import admission, lenient, names, refusals
 from playerscore.edits import Violation
 from playerscore.names import Reason
 from playerscore.resources import ScoringJobSpec, ScoringJobStatus, ScoringRuntimeSpec
@@ -139,7 +139,8 @@ def _status(request: Document, verdict: Verdict) -> Document:
         "status": "Failure",
         "code": DENIED,
         "reason": verdict.reason,
-        "message": "; ".join(f"{cause.code}: {cause.message}" for cause in verdict.causes),
+        # The policy's words too; one reader in the core finds codes and fields in both.
+        "message": refusals.words(Violation(*cause) for cause in verdict.causes),
         "details": {
             "name": request.get("name", ""),
             "group": kind.get("group", names.GROUP),
