@@ -27,26 +27,37 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PLAYERSCORE_API_", frozen=True)
 
     host: str = "0.0.0.0"  # noqa: S104  # a pod serves its Service on every address
+    """The address to listen on."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    """The port to listen on."""
     log_level: str = "info"
+    """debug, info, warning or error."""
     namespace: str = "default"
     """The namespace of requests that name none."""
 
     kube_url: str = Field(default_factory=_in_cluster_url)
+    """The API server's address; the cluster's own Service when unset."""
     kube_ca_file: Path | None = ACCOUNT / "ca.crt"
+    """PEM that the API server's certificate chains to."""
     kube_token_file: Path = ACCOUNT / "token"
     """The API's own account: only to check pods' tokens and to read their jobs."""
 
     store_endpoint: str
     """Where this program and the pods reach the store."""
     store_bucket: str = "playerscore"
+    """The bucket; it is created when missing."""
     store_region: str = "us-east-1"
+    """The bucket's region."""
     store_access_key: SecretStr
+    """The store's access key."""
     store_secret_key: SecretStr
+    """The store's secret key."""
     public_store_endpoint: str | None = None
     """Where people reach the store; without it, uploads go through this program."""
     presigned_seconds: Annotated[int, Field(ge=60, le=12 * 3600)] = 3600
+    """How long a presigned URL is good for."""
     upload_max_bytes: Annotated[int, Field(ge=1)] = 8 * 2**30
+    """The largest video that may be uploaded."""
 
 
 def load() -> Settings:

@@ -20,17 +20,26 @@ class Settings(BaseSettings):
     identity: str = Field(default_factory=socket.gethostname)
     """This replica's name in the Lease."""
     lease_name: str = "playerscore-operator"
+    """The Lease that elects the leader."""
     lease_seconds: int = 15
+    """How long a Lease that is not renewed keeps others out."""
     renew_deadline_seconds: int = 10
+    """A leader that could not renew for this long stops."""
     retry_seconds: int = 2
+    """Between two looks at the Lease."""
     health_port: int = 8080
     """Serves /healthz, /readyz and /metrics."""
     resync_seconds: float = 300
+    """Between two listings that find what events missed."""
     workers: int = 8
     """How many jobs are reconciled at a time."""
     webhook_configuration: str | None = None
     """The ValidatingWebhookConfiguration to give a certificate; none when cert-manager does it."""
     webhook_secret: str = "playerscore-webhook-tls"  # noqa: S105 - the name of a Secret
+    """The Secret of the operator's own namespace that holds the webhook's certificate."""
     webhook_service: str = "playerscore-webhook"
+    """The webhook's Service: the certificate is made for its DNS name."""
     certificate_check_seconds: float = 3600
+    """Between two looks at the webhook's certificate."""
     log_level: str = "info"
+    """debug, info, warning or error."""

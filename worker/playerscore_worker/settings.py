@@ -23,6 +23,10 @@ class ReportSettings(BaseSettings):
     api_url: str
     """The REST API with the store's broker."""
     kube_url: str = Field(default_factory=_in_cluster)
+    """The API server's address."""
     kube_ca_file: Path = TOKENS / "kube" / "ca.crt"
+    """PEM that the API server's certificate chains to."""
     kube_token_file: Path = TOKENS / "kube" / "token"
+    """The pod-bound token for the API server."""
     api_token_file: Path = TOKENS / "api" / "token"
+    """The pod-bound token for the REST API."""
