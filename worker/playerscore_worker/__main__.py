@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
 
+from playerscore import sources
 from playerscore.errors import PlayerscoreError, SourceError, WorkerError
 from playerscore.resources import Weights
 from playerscore.tasks import AnalysisTask, PodTask, PreviewTask
@@ -23,6 +25,9 @@ SOURCE_PATIENCE_SECONDS = 120.0
 WEIGHTS_BYTES = 2 * 2**30
 WEIGHTS_SECONDS = 1800.0
 EXIT_TOLD = 128 + signal.SIGTERM
+
+Offer = dict[str, Any]
+"""An address that `report` wrote, or the broker's refusal."""
 
 log = structlog.get_logger("playerscore.worker")
 
@@ -39,10 +44,13 @@ def report(files: Pod) -> None:
 def fetch(files: Pod) -> None:
     """Download the video, check that it is the pinned one and worth decoding; and the detector's weights."""
     task = pod.task()
-    source.check_allowed(task.video.uri, task.sources)
+    sources.check_allowed(task.video.uri, task.sources)
     offer = _offer(files)
+    if task.detector.weights:
+        # First, because their address would not outlive the download of a long match.
+        _fetch_weights(task.detector.weights, offer, files)
     sha256, size = source.download(
-        str(offer["url"]),
+        _address(offer),
         files.video,
         max_bytes=task.video_limits.bytes,
         max_seconds=task.video_limits.download_seconds,
@@ -50,17 +58,15 @@ def fetch(files: Pod) -> None:
     )
     source.check_digest(task, sha256)
     container.check(files.video, task.video_limits)
-    if task.detector.weights:
-        _fetch_weights(task.detector.weights, files)
     pod.write(files.fetched, {"sha256": sha256, "bytes": size})
 
 
-def _judge(task: PodTask, offer: dict[str, object]) -> source.Judge:
+def _judge(task: PodTask, offer: Offer) -> source.Judge:
     """Of the store only the very address that the broker gave; of the rest what the runtime allows."""
 
     def judge(url: str) -> str | None:
         if not offer.get("store"):
-            return source.check_host(url, source.check_allowed(url, task.sources))
+            return source.check_host(url, sources.check_allowed(url, task.sources))
         if url != offer["url"]:
             raise SourceError("SOURCE_DENIED", "The store sends elsewhere", field="spec.video.uri")
         return None
@@ -68,12 +74,16 @@ def _judge(task: PodTask, offer: dict[str, object]) -> source.Judge:
     return judge
 
 
-def _fetch_weights(weights: Weights, files: Pod) -> None:
+def _fetch_weights(weights: Weights, offer: Offer, files: Pod) -> None:
     """Named by the platform's runtime, hence of any host, and pinned by digest. Raises WorkerError."""
     out = files.weights(weights.uri)
     try:
         sha256, _ = source.download(
-            weights.uri, out, max_bytes=WEIGHTS_BYTES, max_seconds=WEIGHTS_SECONDS, judge=lambda url: None
+            _address(offer.get("weights") or {"url": weights.uri}),
+            out,
+            max_bytes=WEIGHTS_BYTES,
+            max_seconds=WEIGHTS_SECONDS,
+            judge=lambda url: None,
         )
     except PlayerscoreError as error:
         raise WorkerError("WORKER_FAILED", f"The detector's weights: {error.message}") from error
@@ -85,22 +95,28 @@ def _weights(task: PodTask, files: Pod) -> Path | None:
     return files.weights(task.detector.weights.uri) if task.detector.weights else None
 
 
-def _offer(files: Pod) -> dict[str, object]:
-    """What `report` wrote: an address, or the broker's refusal. Raises SourceError, WorkerError."""
+def _offer(files: Pod) -> Offer:
+    """What `report` wrote. Raises WorkerError when nothing comes."""
     end = time.monotonic() + SOURCE_PATIENCE_SECONDS
     while not files.source.exists():
         if time.monotonic() > end:
             raise WorkerError("SOURCE_UNAVAILABLE", "No address of the video came from the broker")
         time.sleep(0.1)
-    offer: dict[str, object] = pod.read(files.source)
+    offer: Offer = pod.read(files.source)
+    return offer
+
+
+def _address(offer: Offer) -> str:
+    """The address in an offer. Raises SourceError for the broker's refusal, and for an unknown scheme."""
     if error := offer.get("error"):
         code = (
             str(error.get("code", "SOURCE_UNAVAILABLE")) if isinstance(error, dict) else "SOURCE_UNAVAILABLE"
         )
         raise SourceError("SOURCE_NOT_FOUND" if code == "NOT_FOUND" else code, str(error))
-    if not urlsplit(str(offer["url"])).scheme.startswith("http"):
-        raise SourceError("SOURCE_DENIED", f"There is no way to fetch {offer['url']}")
-    return offer
+    url = str(offer["url"])
+    if not urlsplit(url).scheme.startswith("http"):
+        raise SourceError("SOURCE_DENIED", f"There is no way to fetch {url}")
+    return url
 
 
 def preview(files: Pod) -> None:

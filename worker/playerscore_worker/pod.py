@@ -49,7 +49,7 @@ class Pod:
 
     @property
     def source(self) -> Path:
-        """{"url"}: where to download from."""
+        """{"url", "store", "weights"?}: where to download from."""
         return self.folder / "source.json"
 
     @property

@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 import httpx
 import structlog
 
-from playerscore import names
+from playerscore import names, sources
 from playerscore.tasks import AnalysisTask, PreviewTask
-from playerscore_worker import pod, source
+from playerscore_worker import pod
 from playerscore_worker.pod import Pod
 from playerscore_worker.settings import ReportSettings
 
@@ -32,15 +32,6 @@ LAST_SECONDS: Final = 25.0
 MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
 RETRYABLE: Final = frozenset({429, 500, 502, 503, 504})
 CONFLICT: Final = frozenset({409})
-# Named here and not looked up in the system's table, which a slim image lacks.
-MEDIA_TYPES: Final = {
-    ".jpg": "image/jpeg",
-    ".png": "image/png",
-    ".webm": "video/webm",
-    ".mp4": "video/mp4",
-    ".txt": "text/plain",
-    ".json": "application/json",
-}
 FENCED: Final = frozenset({401, 403, 404})
 
 
@@ -71,7 +62,7 @@ class Reporter:
         """
         signal.signal(signal.SIGTERM, self._stopping)
         try:
-            self._offer_source()
+            self._offer_sources()
             self._follow()
         except Fenced as refusal:
             log.info("fenced", reason=str(refusal))
@@ -85,22 +76,27 @@ class Reporter:
 
     # --- before the download ----------------------------------------------------------------------------
 
-    def _offer_source(self) -> None:
-        """Write the address that `fetch` downloads from."""
-        uri = self.task.video.uri
-        if urlsplit(uri).scheme != source.STORE_SCHEME:
-            pod.write(self.files.source, {"url": uri, "store": False})
-            return
-        answer = self._broker("POST", "source")
+    def _offer_sources(self) -> None:
+        """Write the addresses that `fetch` downloads from: the video's, and the weights' of the detector."""
+        offer = self._offer("source", self.task.video.uri)
+        weights = self.task.detector.weights
+        if weights:
+            offer["weights"] = self._offer("weights", weights.uri)
+        pod.write(self.files.source, offer)
+
+    def _offer(self, what: str, uri: str) -> dict[str, Any]:
+        """The address of one file: its own, or what the broker answers for a file of the store."""
+        if urlsplit(uri).scheme != sources.STORE_SCHEME:
+            return {"url": uri, "store": False}
+        answer = self._broker("POST", what)
         try:
             said = answer.json()
         except ValueError:
             said = {}
         if answer.is_success and "url" in said:
-            pod.write(self.files.source, {"url": said["url"], "store": True})
-            return
+            return {"url": said["url"], "store": True}
         unknown = {"code": "SOURCE_UNAVAILABLE", "message": f"The broker answers {answer.status_code}"}
-        pod.write(self.files.source, {"error": said.get("error", unknown)})
+        return {"error": said.get("error", unknown)}
 
     # --- while the work goes on -------------------------------------------------------------------------
 
@@ -150,7 +146,7 @@ class Reporter:
         """Artifacts come after the result, which stands without them. Raises Fenced."""
         stored = []
         for path in sorted(self.files.artifacts.glob("*")):
-            media = MEDIA_TYPES.get(path.suffix, "application/octet-stream")
+            media = sources.media_type(path.name)
             if self._put(f"artifacts/{path.name}", path, media):
                 stored.append(_described(path, media))
         if stored:

@@ -1,7 +1,6 @@
-"""Where a video may come from, and its download.
+"""The download of a video, and which hosts it may come from.
 
-The runtime's prefixes are the allow-list: scheme and host are compared whole, the path by whole segments, so
-that a longer host or a neighbour's folder never passes. A prefix without a host (`https://`) allows every
+The allowed prefixes are the core's (`playerscore.sources`); one without a host (`https://`) allows every
 public one. Addresses inside the cluster or of the machine are refused unless the prefix itself names that
 very host; what was resolved and judged is what is connected to, so a name that changes its mind in between
 gains nothing. Every redirect is judged again.
@@ -14,14 +13,14 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 
 from playerscore.errors import SourceError, VideoError
+from playerscore.sources import VIDEO_FIELD, denied
 from playerscore.tasks import AnalysisTask, PreviewTask
 
-STORE_SCHEME: Final = "s3"
 MAX_REDIRECTS: Final = 3
 TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
 GONE: Final = frozenset({404, 410})
@@ -37,33 +36,6 @@ Judge = Callable[[str], str | None]
 """Raises SourceError for a URL that may not be asked; else the one address to connect to, or None for any."""
 
 
-def check_allowed(uri: str, prefixes: list[str]) -> str:
-    """The prefix that allows this uri. Raises SourceError SOURCE_DENIED."""
-    if not _tricky(uri):
-        for prefix in prefixes:
-            if _under(urlsplit(uri), urlsplit(prefix)):
-                return prefix
-    raise _denied(f"spec.video.uri {uri} is not under an allowed source: {', '.join(prefixes) or 'none'}")
-
-
-def _under(uri: SplitResult, prefix: SplitResult) -> bool:
-    if uri.scheme != prefix.scheme or (prefix.netloc and uri.netloc.lower() != prefix.netloc.lower()):
-        return False
-    folder = prefix.path.rstrip("/")
-    return uri.path == folder or uri.path.startswith(f"{folder}/")
-
-
-def _tricky(uri: str) -> bool:
-    """Whether two readers could take this uri for two places."""
-    decoded = uri
-    while (further := unquote(decoded)) != decoded:
-        decoded = further
-    parts = urlsplit(decoded)
-    climbs = any(segment in (".", "..") for segment in parts.path.split("/"))
-    odd = any(not character.isprintable() or character == "\\" for character in decoded)
-    return climbs or odd or "@" in parts.netloc or not urlsplit(uri).netloc
-
-
 def check_host(url: str, prefix: str) -> str | None:
     """The public address to connect to; None when the prefix names this very host. Raises SourceError."""
     host = urlsplit(url).hostname or ""
@@ -72,7 +44,7 @@ def check_host(url: str, prefix: str) -> str | None:
     found = sorted(_resolved(host), key=lambda address: address.version)
     for address in found:
         if not all(inner.is_global and not inner.is_multicast for inner in _meant(address)):
-            raise _denied(f"{host} has the address {address}, which is not public")
+            raise denied(f"{host} has the address {address}, which is not public")
     return str(found[0])
 
 
@@ -91,10 +63,6 @@ def _meant(address: Address) -> Iterator[Address]:
         if address in NAT64:
             yield ipaddress.IPv4Address(address.packed[-4:])
         yield from (inner for inner in (address.ipv4_mapped, address.sixtofour) if inner)
-
-
-def _denied(message: str) -> SourceError:
-    return SourceError("SOURCE_DENIED", message, field="spec.video.uri")
 
 
 class _Pace:
@@ -156,7 +124,7 @@ def _download(
             return _store(answer, out, max_bytes, pace)
         finally:
             answer.close()
-    raise _denied(f"More than {MAX_REDIRECTS} redirects")
+    raise denied(f"More than {MAX_REDIRECTS} redirects")
 
 
 def _request(client: httpx.Client, url: str, address: str | None) -> httpx.Request:
@@ -177,11 +145,11 @@ def _request(client: httpx.Client, url: str, address: str | None) -> httpx.Reque
 def _check_answer(answer: httpx.Response, max_bytes: int) -> None:
     status = answer.status_code
     if status in GONE:
-        raise SourceError("SOURCE_NOT_FOUND", "There is no video at spec.video.uri", field="spec.video.uri")
+        raise SourceError("SOURCE_NOT_FOUND", "There is no video at spec.video.uri", field=VIDEO_FIELD)
     if status in BUSY or status >= 500:
         raise SourceError("SOURCE_UNAVAILABLE", f"The video's address answers {status}")
     if status != 200:
-        raise _denied(f"The video's address answers {status}")
+        raise denied(f"The video's address answers {status}")
     if _announced(answer) > max_bytes:
         raise _too_large(max_bytes)
 
@@ -206,7 +174,7 @@ def _store(answer: httpx.Response, out: Path, max_bytes: int, pace: _Pace) -> tu
 
 
 def _too_large(max_bytes: int) -> VideoError:
-    return VideoError("VIDEO_TOO_LARGE", f"The video has more than {max_bytes} bytes", field="spec.video.uri")
+    return VideoError("VIDEO_TOO_LARGE", f"The video has more than {max_bytes} bytes", field=VIDEO_FIELD)
 
 
 def check_digest(task: PreviewTask | AnalysisTask, sha256: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from playerscore import sources
 from playerscore.errors import PlayerscoreError
 from playerscore_worker import source
 
@@ -45,10 +46,10 @@ BARE = ["s3://playerscore/team-a", "https://video.example.com"]
 )
 def test_only_allowed_prefixes_pass(uri: str, allowed: bool) -> None:
     if allowed:
-        assert uri.startswith(source.check_allowed(uri, PREFIXES))
+        assert uri.startswith(sources.check_allowed(uri, PREFIXES))
         return
     with pytest.raises(PlayerscoreError) as refused:
-        source.check_allowed(uri, PREFIXES)
+        sources.check_allowed(uri, PREFIXES)
 
     assert refused.value.code == "SOURCE_DENIED"
     assert refused.value.details["field"] == "spec.video.uri"
@@ -64,11 +65,11 @@ def test_only_allowed_prefixes_pass(uri: str, allowed: bool) -> None:
 )
 def test_a_prefix_ends_where_a_word_ends(uri: str) -> None:
     with pytest.raises(PlayerscoreError, match="not under an allowed source"):
-        source.check_allowed(uri, BARE)
+        sources.check_allowed(uri, BARE)
 
 
 def test_a_prefix_without_a_host_allows_every_public_one() -> None:
-    assert source.check_allowed("https://anyone.example/x.mp4", ["https://"]) == "https://"
+    assert sources.check_allowed("https://anyone.example/x.mp4", ["https://"]) == "https://"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +146,7 @@ def server() -> Iterator[str]:
 
 def fetch(url: str, out: Path, max_bytes: int = 4096, base: str | None = None) -> tuple[str, int]:
     def judge(address: str) -> str | None:
-        return source.check_host(address, source.check_allowed(address, [base or url[: url.rindex("/")]]))
+        return source.check_host(address, sources.check_allowed(address, [base or url[: url.rindex("/")]]))
 
     return source.download(
         url, out, max_bytes=max_bytes, max_seconds=10, judge=judge, min_rate=100, window_seconds=0.3
