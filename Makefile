@@ -43,11 +43,11 @@ crds: setup ## Write the CRDs from the models
 
 verify: check ## check, and nothing generated is stale
 	$(RUN) python crds/generate.py --check
-	$(RUN) python docs/generate_errors.py --check
+	$(RUN) python docs/generate.py --check
 
 .PHONY: docs
 docs: setup ## Write the pages that are made of the code
-	$(RUN) python docs/generate_errors.py
+	$(RUN) python docs/generate.py
 
 # --- tests: level = folder = target ---------------------------------------------------------------------
 .PHONY: test test-unit test-apiserver test-vision test-cluster

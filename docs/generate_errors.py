@@ -1,15 +1,11 @@
-"""Writes docs/errors.md from the catalogue in core/playerscore/errors.py; `--check` fails when it is stale."""
+"""The page of error codes, from the catalogue in core/playerscore/errors.py."""
 
-import difflib
-import sys
 from http import HTTPStatus
-from pathlib import Path
 
 from playerscore.errors import CATALOGUE
 
-PAGE = Path(__file__).parent / "errors.md"
 HEAD = """\
-<!-- Generated from core/playerscore/errors.py by docs/generate_errors.py; do not edit. -->
+<!-- Generated from core/playerscore/errors.py by docs/generate.py; do not edit. -->
 # Error codes
 
 A code is stable and means the same through every door. The REST API answers with
@@ -36,21 +32,3 @@ def page() -> str:
         for code, entry in sorted(CATALOGUE.items())
     ]
     return HEAD + "\n".join(rows) + "\n"
-
-
-def main(arguments: list[str]) -> int:
-    """Write the page, or with `--check` print how it differs and return 1."""
-    text = page()
-    if "--check" not in arguments:
-        PAGE.write_text(text)
-        return 0
-    old = PAGE.read_text() if PAGE.exists() else ""
-    difference = difflib.unified_diff(
-        old.splitlines(), text.splitlines(), str(PAGE), "generated", lineterm=""
-    )
-    print("\n".join(difference), end="")
-    return int(old != text)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
