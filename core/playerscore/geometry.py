@@ -21,7 +21,9 @@ class Box(NamedTuple):
 
 
 def intersection(a: Box, b: Box) -> float:
-    """The area that two boxes share; 0.0 when they only touch.
+    """The area that two boxes share, never more than either's own; 0.0 when they only touch.
+
+    For boxes of the size of a rounding step, x + w - x can be twice w, hence the cap.
 
     >>> intersection(Box(0, 0, 2, 2), Box(1, 1, 2, 2))
     1
@@ -30,7 +32,7 @@ def intersection(a: Box, b: Box) -> float:
     """
     width = min(a.x + a.w, b.x + b.w) - max(a.x, b.x)
     height = min(a.y + a.h, b.y + b.h) - max(a.y, b.y)
-    return width * height if width > 0 and height > 0 else 0.0
+    return min(width * height, a.area, b.area) if width > 0 and height > 0 else 0.0
 
 
 def iou(a: Box, b: Box) -> float:
@@ -44,5 +46,5 @@ def iou(a: Box, b: Box) -> float:
     shared = intersection(a, b)
     if shared <= 0:
         return 0.0
-    # Rounding may carry two equal boxes past 1, which no schema takes.
+    # Rounding may carry two nearly equal boxes past 1, which no schema takes.
     return min(1.0, shared / (a.area + b.area - shared))

@@ -77,3 +77,8 @@ http://{{ include "playerscore.name" . }}-store.{{ .Release.Namespace }}.svc:{{ 
 {{- $there := .Capabilities.APIVersions.Has "cert-manager.io/v1" }}
 {{- if or (eq $wanted "cert-manager") (and (eq $wanted "auto") $there) }}true{{ end }}
 {{- end }}
+
+{{/* "true" when the operator makes the webhook's certificate, else empty. */}}
+{{- define "playerscore.ownCertificate" -}}
+{{- if and (ne .Values.admission.mode "policy") (not (include "playerscore.certManager" .)) }}true{{ end }}
+{{- end }}
