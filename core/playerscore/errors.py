@@ -99,6 +99,7 @@ CATALOGUE: Final[dict[str, Entry]] = {
     "TOO_LARGE": Entry(
         413, "The body is larger than allowed.", "Send less; the message says how much is taken."
     ),
+    "TOO_SLOW": Entry(408, "The body did not arrive in time.", "Repeat; send less where the line is slow."),
     "TOO_MANY_REQUESTS": Entry(
         429, "Slow down and try again.", "Wait as long as the header `Retry-After` says, then repeat."
     ),

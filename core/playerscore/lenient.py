@@ -16,6 +16,8 @@ Model = TypeVar("Model", bound=BaseModel)
 
 PASSES = 3
 """Leaving a field out can bring up another complaint; more rounds than this say that nothing is readable."""
+MOST_PROBLEMS = 100
+"""An object with more is not one of ours, and describing each would take seconds."""
 
 
 class Reading(NamedTuple, Generic[Model]):
@@ -28,11 +30,16 @@ class Reading(NamedTuple, Generic[Model]):
 def read(model: type[Model], data: Any) -> Reading[Model]:
     """Parse what can be parsed; the model is None when a required part cannot."""
     unread: list[str] = []
-    rest = copy.deepcopy(data)
+    rest = data
     for _ in range(PASSES):
         try:
             return Reading(model.model_validate(rest), unread)
         except ValidationError as error:
+            if error.error_count() > MOST_PROBLEMS:
+                unread.append(f"(more than {MOST_PROBLEMS} fields)")
+                break
+            # Copied only here: almost every object is whole, and a copy costs more than all the rest.
+            rest = copy.deepcopy(data) if rest is data else rest
             unread += _leave_out(rest, error)
     return Reading(None, unread)
 
@@ -48,6 +55,9 @@ def _leave_out(data: Any, error: ValidationError) -> list[str]:
 
 def _remove(data: Any, path: tuple[int | str, ...]) -> None:
     for part in path[:-1]:
-        data = data[part]
+        try:
+            data = data[part]
+        except (LookupError, TypeError):
+            return  # went with a part that was left out before
     if path and isinstance(data, dict):
         data.pop(path[-1], None)

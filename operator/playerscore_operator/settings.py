@@ -39,7 +39,17 @@ class Settings(BaseSettings):
     """The Secret of the operator's own namespace that holds the webhook's certificate."""
     webhook_service: str = "playerscore-webhook"
     """The webhook's Service: the certificate is made for its DNS name."""
-    certificate_check_seconds: float = 3600
+    webhook_authority_secret: str = "playerscore-webhook-ca"  # noqa: S105 - the name of a Secret
+    """The Secret that holds the certificate authority's key; it is mounted nowhere."""
+    webhook_leaf_seconds: float = 90 * 86_400
+    """How long the webhook's certificate lives; replaced after two thirds of it."""
+    webhook_authority_seconds: float = 730 * 86_400
+    """How long its authority lives; replaced after two thirds of it."""
+    webhook_settle_seconds: float = 60
+    """How long API servers may take to learn of a new authority; only then it is used."""
+    webhook_overlap_seconds: float = 600
+    """How long the old authority stays trusted after that: until every pod has loaded the new certificate."""
+    certificate_check_seconds: float = 15
     """Between two looks at the webhook's certificate."""
     log_level: str = "info"
     """debug, info, warning or error."""

@@ -2,66 +2,182 @@
 
 A Deployment of its own instead of the operator framework's webhook server, which refuses reviews over
 1 MiB and removes its own configuration on SIGTERM.
+
+JSON is read by orjson: it refuses NaN, infinities, numbers that would become one, lone surrogates and bad
+UTF-8, which the standard library's parser takes, stops at a nesting of 1024 instead of raising
+RecursionError, and is 16 times as fast on a review of 120 KB. A key that stands twice counts as it last
+stands, for both as for the API server, which never sends one.
 """
 
+import asyncio
+import re
 from collections.abc import Callable
+from typing import Final
 
 import orjson
 import structlog
 from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from playerscore import names
+from playerscore.errors import PlayerscoreError
 from playerscore_webhook import review
 
 log = structlog.get_logger(__name__)
 
+DISCARDED_MAX_BYTES: Final = 64 * 2**20
+"""Of a body over the cap, so much is read and dropped: a caller that still writes would see a closed
+connection instead of the answer."""
+UID: Final = re.compile(rb'^\s*\{[^{}]*"request"\s*:\s*\{\s*"uid"\s*:\s*"([\x21\x23-\x5b\x5d-\x7e]{1,128})"')
+"""Where the API server puts the review's uid: first of its request."""
+KINDS: Final = frozenset({names.JOB_KIND, names.RUNTIME_KIND})
+OPERATIONS: Final = frozenset({"CREATE", "UPDATE"})
+
 
 class Metrics:
-    """What the webhook counts; never by a job's name."""
+    """What the webhook counts; no label takes a value from outside."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.reviews = Counter(
             "playerscore_webhook_reviews",
-            "Reviews answered, by kind, operation and reason (Allowed, or the first code of a denial).",
-            ["kind", "operation", "reason"],
+            "Reviews answered, by kind, operation, verdict (allowed, warned, denied) and first code.",
+            ["kind", "operation", "verdict", "code"],
+            registry=self.registry,
+        )
+        self.refused = Counter(
+            "playerscore_webhook_refused_requests",
+            "Requests that were no readable review, by code.",
+            ["code"],
             registry=self.registry,
         )
         self.seconds = Histogram(
             "playerscore_webhook_review_seconds",
-            "Time to judge one review, body already read.",
+            "Time to parse, judge and answer one review, body already read.",
             buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1),
             registry=self.registry,
         )
 
+    def count(self, request: review.Request, verdict: review.Verdict) -> None:
+        """Count an answered review."""
+        kind = request.kind.kind if request.kind.kind in KINDS else "other"
+        operation = request.operation if request.operation in OPERATIONS else "other"
+        word = "denied" if not verdict.allowed else "warned" if verdict.warnings else "allowed"
+        self.reviews.labels(kind, operation, word, verdict.code).inc()
+
 
 class TooLargeError(Exception):
-    """The body exceeds the cap."""
+    """The body exceeds the cap; `start` is how it begins."""
+
+    def __init__(self, start: bytes) -> None:
+        super().__init__("the body exceeds the cap")
+        self.start = start
 
 
-def review_app(metrics: Metrics, ready: Callable[[], bool], body_max_bytes: int) -> FastAPI:
-    """What is served over TLS: `/validate` and the probes."""
-    app = _probed(ready, "playerscore webhook")
+class Reviews:
+    """The endpoint that the API server asks."""
 
-    @app.post("/validate")
-    async def validate(request: Request) -> Response:
+    def __init__(self, metrics: Metrics, body_max_bytes: int, deadline_seconds: float) -> None:
+        self._metrics = metrics
+        self._body_max_bytes = body_max_bytes
+        self._deadline_seconds = deadline_seconds
+
+    async def __call__(self, request: Request) -> Response:
+        """A review's answer, or a refusal with a code."""
+        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+            return self._refused(review.INVALID, "a review is application/json", 415)
         try:
-            body = orjson.loads(await _body(request, body_max_bytes))
-            with metrics.seconds.time():
-                answer, verdict = review.answer(body if isinstance(body, dict) else {})
-        except TooLargeError:
-            return Response(f"the body exceeds {body_max_bytes} bytes", status_code=413)
+            async with asyncio.timeout(self._deadline_seconds):
+                body = await _body(request, self._body_max_bytes)
+        except TimeoutError:
+            return self._refused("TOO_SLOW", f"the body took longer than {self._deadline_seconds} s")
+        except TooLargeError as error:
+            return self._too_large(error.start)
+        try:
+            return self._answered(body)
         except (orjson.JSONDecodeError, review.MalformedReviewError) as error:
-            return Response(str(error), status_code=400)
-        _note(metrics, body["request"], verdict)
-        return Response(orjson.dumps(answer), media_type="application/json")
+            return self._refused(review.INVALID, str(error))
 
+    def _answered(self, body: bytearray) -> Response:
+        with self._metrics.seconds.time():
+            asked = review.parse(orjson.loads(body))
+            verdict = review.judge(asked)
+            answer = orjson.dumps(review.answer(asked, verdict))
+        self._note(asked, verdict)
+        return Response(answer, media_type="application/json")
+
+    def _too_large(self, start: bytes) -> Response:
+        """A denial where the review says its uid, so that a person reads it; else an HTTP refusal."""
+        verdict = review.too_large(self._body_max_bytes)
+        found = UID.match(start)
+        if found is None:
+            return self._refused(verdict.code, verdict.causes[0].message)
+        asked = review.parse({"request": {"uid": found[1].decode("ascii")}})
+        self._note(asked, verdict)
+        answer = orjson.dumps(review.answer(asked, verdict))
+        return Response(answer, media_type="application/json", headers={"connection": "close"})
+
+    def _refused(self, code: str, message: str, http_status: int | None = None) -> Response:
+        """The one error body; the connection ends, since a body may still be on its way."""
+        self._metrics.refused.labels(code).inc()
+        log.warning("refused", code=code, message=message)
+        error = PlayerscoreError(code, message)
+        content = orjson.dumps(error.body())
+        headers = {"connection": "close"}
+        status = http_status or error.http_status
+        return Response(content, status, headers, media_type="application/json")
+
+    def _note(self, asked: review.Request, verdict: review.Verdict) -> None:
+        self._metrics.count(asked, verdict)
+        if verdict.allowed:
+            return
+        log.info(
+            "denied",
+            kind=asked.kind.kind,
+            operation=asked.operation,
+            namespace=asked.namespace,
+            name=asked.name,
+            dry_run=bool(asked.dry_run),
+            causes=[f"{cause.code} {cause.field}" for cause in verdict.causes],
+        )
+
+
+class Leaving:
+    """While told to leave, asks every caller to close its connection with the answer.
+
+    A caller's next review then opens a connection, which goes to another replica. Without this the API
+    server would send a review down a connection at the moment it is closed, and not repeat it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.told = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def closing(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                others = [pair for pair in message["headers"] if pair[0] != b"connection"]
+                message = {**message, "headers": [*others, (b"connection", b"close")]}
+            await send(message)
+
+        await self._app(scope, receive, closing if self.told else send)
+
+
+def review_app(
+    metrics: Metrics, problem: Callable[[], str | None], body_max_bytes: int, deadline_seconds: float
+) -> FastAPI:
+    """What is served over TLS: `/validate` and the probes."""
+    app = _probed(problem, "playerscore webhook")
+    # Starlette's own route: there is nothing to inject, and FastAPI's costs a tenth of a millisecond.
+    reviews = Reviews(metrics, body_max_bytes, deadline_seconds)
+    app.add_route("/validate", reviews.__call__, methods=["POST"])
     return app
 
 
-def metrics_app(metrics: Metrics, ready: Callable[[], bool]) -> FastAPI:
+def metrics_app(metrics: Metrics, problem: Callable[[], str | None]) -> FastAPI:
     """What is served in plain HTTP: metrics and the probes."""
-    app = _probed(ready, "playerscore webhook metrics")
+    app = _probed(problem, "playerscore webhook metrics")
 
     @app.get("/metrics")
     def scrape() -> Response:
@@ -70,7 +186,7 @@ def metrics_app(metrics: Metrics, ready: Callable[[], bool]) -> FastAPI:
     return app
 
 
-def _probed(ready: Callable[[], bool], title: str) -> FastAPI:
+def _probed(problem: Callable[[], str | None], title: str) -> FastAPI:
     app = FastAPI(title=title, openapi_url=None)
 
     @app.get("/healthz")
@@ -79,35 +195,22 @@ def _probed(ready: Callable[[], bool], title: str) -> FastAPI:
 
     @app.get("/readyz")
     async def readyz() -> Response:
-        if ready():
-            return Response("ok")
-        return Response("no valid certificate is loaded", status_code=503)
+        found = problem()
+        return Response(found or "ok", status_code=503 if found else 200)
 
     return app
 
 
-async def _body(request: Request, limit: int) -> bytes:
-    """The request's body. Raises TooLargeError as soon as it is known to exceed the limit."""
-    if int(request.headers.get("content-length") or 0) > limit:
-        raise TooLargeError
+async def _body(request: Request, limit: int) -> bytearray:
+    """The request's body. Raises TooLargeError, once the caller has written what it wanted to."""
     body = bytearray()
+    length = 0
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise TooLargeError
-    return bytes(body)
-
-
-def _note(metrics: Metrics, request: review.Document, verdict: review.Verdict) -> None:
-    kind, operation = str((request.get("kind") or {}).get("kind")), str(request.get("operation"))
-    metrics.reviews.labels(kind, operation, verdict.reason).inc()
-    log.info(
-        "reviewed",
-        kind=kind,
-        operation=operation,
-        namespace=request.get("namespace"),
-        name=request.get("name"),
-        dry_run=bool(request.get("dryRun")),
-        reason=verdict.reason,
-        causes=[f"{cause.code} {cause.field}" for cause in verdict.causes],
-    )
+        length += len(chunk)
+        if length <= limit or len(body) < 1024:
+            body += chunk
+        if length > DISCARDED_MAX_BYTES:
+            break
+    if length > limit:
+        raise TooLargeError(bytes(body[:1024]))
+    return body

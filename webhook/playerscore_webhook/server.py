@@ -2,26 +2,25 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
-import ssl
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 import uvicorn
-from fastapi import FastAPI
 from prometheus_client import Gauge
+from starlette.types import ASGIApp
 
-from playerscore_webhook.app import Metrics, metrics_app, review_app
-from playerscore_webhook.certificates import Store
+from playerscore_webhook.app import Leaving, Metrics, metrics_app, review_app
+from playerscore_webhook.certificates import Store, utc_now
 from playerscore_webhook.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 KEEP_ALIVE_SECONDS = 120
 """Longer than the API server keeps an idle connection (90 s), so that it is never the one surprised."""
-DRAIN_SECONDS = 20
+DRAIN_SECONDS = 10
 
 
 class _Server(uvicorn.Server):
@@ -37,52 +36,63 @@ class Webhook:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._certificates = Store(settings.certificate_dir)
+        self._certificates = Store(settings.certificate_dir, settings.server_name)
         self._metrics = Metrics()
         self._expiry = Gauge(
             "playerscore_webhook_certificate_expiry_timestamp_seconds",
             "When the serving certificate ends, seconds since the epoch.",
             registry=self._metrics.registry,
         )
-        self._plain = self._server(metrics_app(self._metrics, self.ready), settings.metrics_port)
-        self._secure: _Server | None = None
-        self._context: ssl.SSLContext | None = None
+        reviews = review_app(self._metrics, self.problem, settings.body_max_bytes, settings.deadline_seconds)
+        self._leaving = Leaving(reviews)
+        serving = self._certificates.serving()
+        self._secure = self._server(self._leaving, settings.port, ssl_context_factory=lambda *_: serving)
+        self._plain = self._server(metrics_app(self._metrics, self.problem), settings.metrics_port)
         self._stopping = asyncio.Event()
 
-    def ready(self) -> bool:
-        """Whether reviews are served with a certificate that is valid now."""
-        return bool(self._secure and self._secure.started and self._certificates.ready())
+    def problem(self) -> str | None:
+        """Why no review should be sent here; None when all is well."""
+        if self._stopping.is_set():
+            return "leaving"
+        if not self._secure.started:
+            return "starting"
+        return self._certificates.problem(utc_now())
 
     def stop(self) -> None:
-        """Finish the requests under way, then return from `run`."""
+        """Answer a little longer, then finish the requests under way and return from `run`."""
         self._stopping.set()
 
     async def run(self) -> None:
         """Serve until `stop`, or until a server ends by itself, which is an error."""
-        tasks = [
+        servers = [
             asyncio.create_task(self._plain.serve()),
             asyncio.create_task(self._serve_reviews()),
-            asyncio.create_task(self._stopping.wait()),
         ]
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for server in filter(None, (self._secure, self._plain)):
+        leave = asyncio.create_task(self._leave())
+        done, _ = await asyncio.wait([*servers, leave], return_when=asyncio.FIRST_COMPLETED)
+        for server in (self._secure, self._plain):
             server.should_exit = True
-        if self._secure is None:
-            tasks[1].cancel()
-        await asyncio.wait(tasks[:2], timeout=DRAIN_SECONDS)
+        if not self._secure.started:
+            servers[1].cancel()
+        await asyncio.wait(servers, timeout=DRAIN_SECONDS + 2)
         for task in done:
             task.result()
+
+    async def _leave(self) -> None:
+        await self._stopping.wait()
+        self._leaving.told = True
+        log.info("leaving", seconds=self._settings.leave_seconds)
+        if self._secure.started:
+            await asyncio.sleep(self._settings.leave_seconds)
 
     async def _serve_reviews(self) -> None:
         """Wait for a certificate, then serve with it and keep it fresh."""
         while not self._refreshed():
             await asyncio.sleep(self._settings.certificate_poll_seconds)
-        app = review_app(self._metrics, self.ready, self._settings.body_max_bytes)
-        self._context = self._certificates.context()
-        self._secure = self._server(
-            app, self._settings.port, ssl_context_factory=lambda _config, _default: self._context
-        )
         keeper = asyncio.create_task(self._keep_fresh())
+        # What was made so far lives as long as the process: no collection need look at it again.
+        gc.collect()
+        gc.freeze()
         try:
             await self._secure.serve()
         finally:
@@ -94,15 +104,15 @@ class Webhook:
             self._refreshed()
 
     def _refreshed(self) -> bool:
-        contexts = [self._context] if self._context else []
-        changed = self._certificates.refresh(*contexts)
+        changed = self._certificates.refresh(utc_now())
         if changed and self._certificates.current:
             expiry = self._certificates.current.not_after
             self._expiry.set(expiry.timestamp())
-            log.info("certificate loaded", not_after=expiry.isoformat(), expired=expiry < datetime.now(UTC))
+            problem = self._certificates.problem(utc_now())
+            log.info("certificate loaded", not_after=expiry.isoformat(), problem=problem)
         return changed
 
-    def _server(self, app: FastAPI, port: int, **tls: Any) -> _Server:
+    def _server(self, app: ASGIApp, port: int, **tls: Any) -> _Server:
         config = uvicorn.Config(
             app,
             host=self._settings.host,
