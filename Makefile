@@ -54,6 +54,7 @@ docs: setup ## Write the pages that are made of the code
 test: verify test-unit test-apiserver test-vision test-cluster ## Every test level, set up from nothing
 
 test-unit: setup ## No cluster, no pixels
+	cluster/tools.sh helm promtool
 	$(PYTEST) tests/unit
 
 test-apiserver: setup ## A real etcd and kube-apiserver
