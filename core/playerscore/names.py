@@ -21,6 +21,7 @@ UID_LABEL: Final = f"{GROUP}/uid"
 ATTEMPT_LABEL: Final = f"{GROUP}/attempt"
 ROLE_LABEL: Final = f"{GROUP}/role"
 SPEC_HASH_ANNOTATION: Final = f"{GROUP}/spec-hash"
+IDEMPOTENCY_ANNOTATION: Final = f"{GROUP}/idempotency"
 GENERATION_ANNOTATION: Final = f"{GROUP}/generation"
 QUEUE_LABEL: Final = "kueue.x-k8s.io/queue-name"
 
@@ -98,6 +99,14 @@ class Reason(StrEnum):
     ACTIVE_DEADLINE = "ACTIVE_DEADLINE_EXCEEDED"
     NO_RESULT = "NO_RESULT"
     WORKER_FAILED = "WORKER_FAILED"
+    OUT_OF_MEMORY = "OUT_OF_MEMORY"
+    IMAGE_PULL = "IMAGE_PULL_FAILED"
+    POD_CONFIG = "POD_CONFIG_INVALID"
+    CREATE_REFUSED = "CREATE_REFUSED"
+    QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
+    JOB_DELETED = "JobDeleted"
+    DISRUPTED = "Disrupted"
+    NODE_LOST = "NodeLost"
 
 
 NOT_READY_MESSAGE: Final = "Missing required selections for enqueue"

@@ -201,7 +201,6 @@ class ScoringJobSpec(KubeModel):
 
     model_config = KubeModel.model_config | ConfigDict(
         json_schema_extra=_rules(
-            ("self.video == oldSelf.video", "VIDEO_IMMUTABLE: spec.video never changes; create a new job"),
             (
                 (
                     "has(self.managedBy) == has(oldSelf.managedBy) && "
@@ -309,7 +308,15 @@ class Run(KubeModel):
     attempt: Annotated[int, Field(ge=0, le=10_000)] | None = None
     """Counts from 1; also counts a start after a pause."""
     failures: Annotated[int, Field(ge=0, le=10_000)] | None = None
-    """How many attempts of this generation the machine failed."""
+    """How many attempts the machine failed since a person last started the job."""
+    memory_failures: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    """How many attempts ran out of memory since then; counted apart."""
+    failed_attempt: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    """The last attempt whose failure is in those counts."""
+    retry_time: datetime | None = None
+    """When the attempt after a failed one may start."""
+    launch_time: datetime | None = None
+    """When the current attempt was launched."""
     generation: Annotated[int, Field(ge=0)] | None = None
     """The generation of the spec that was judged for this attempt."""
     preview_attempt: Annotated[int, Field(ge=0, le=10_000)] | None = None

@@ -55,6 +55,8 @@ class AnalysisTask(PodTask):
     """Stored time of the confirmed frame; the following starts there."""
     target_forced: bool
     target_iou: float | None = None
+    memory_failures: int | None = None
+    """How many attempts before this one ran out of memory: a smaller batch is due. Absent when none did."""
     analysis: Analysis = Analysis()
 
 

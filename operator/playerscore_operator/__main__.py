@@ -7,6 +7,7 @@ import signal
 import kopf
 import structlog
 
+from playerscore import names
 from playerscore_operator import certificates, handlers, leader, logs, metrics
 from playerscore_operator.cluster import Cluster
 from playerscore_operator.controller import Controller
@@ -14,6 +15,7 @@ from playerscore_operator.health import Health
 from playerscore_operator.settings import Settings
 
 STOP_SECONDS = 8.0
+KINDS_RECHECK_SECONDS = 5.0
 
 log = structlog.get_logger("playerscore.operator")
 
@@ -64,6 +66,10 @@ class Operator:
             os._exit(1)
 
     async def _watch(self) -> None:
+        # Kopf looks once for the kinds it watches; a chart may bring the operator before them.
+        while missing := {names.JOB_PLURAL, names.RUNTIME_PLURAL} - await self.cluster.served():
+            log.warning("the API server does not serve our kinds yet", missing=sorted(missing))
+            await asyncio.sleep(KINDS_RECHECK_SECONDS)
         chosen = self.settings.namespaces
         # Kopf takes over the signals while it runs; it returns when one came, and raises when it is unwell.
         await kopf.operator(

@@ -3,32 +3,69 @@
 import secrets
 from datetime import UTC, datetime
 
+import structlog
+
 from playerscore import names
 from playerscore_operator import metrics
 from playerscore_operator.cluster import ApiError, Cluster
-from playerscore_operator.decide import Decision
-from playerscore_operator.observe import Observed
+from playerscore_operator.observe import Json, Observed
+from playerscore_operator.outcome import Decision
 
 EVENT_MESSAGE = 1024
+REFUSALS = (400, 403, 409, 413, 422)
+"""What says that this Job will not be had: forbidden, over a quota, denied by a policy, invalid, another's."""
+
+log = structlog.get_logger("playerscore.operator")
 
 
-async def act(cluster: Cluster, observed: Observed, decision: Decision) -> None:
-    """Raises ApiError; a conflict (409) on a guarded write means that the job must be judged again."""
-    if decision.status is not None:
-        metadata = {"metadata": {"resourceVersion": observed.resource_version}} if decision.guarded else {}
-        await cluster.patch_status(observed.namespace, observed.name, metadata | {"status": decision.status})
+class RefusedError(Exception):
+    """A child Job was not let in. `words` are the API server's, `stored` is the job after the status write."""
+
+    def __init__(self, body: Json, words: str, stored: bytes | None) -> None:
+        super().__init__(words)
+        self.body = body
+        self.words = words
+        self.stored = stored
+
+
+async def act(cluster: Cluster, observed: Observed, decision: Decision) -> bytes | None:
+    """Returns the job as it is after the status write, None without one.
+
+    Raises ApiError: a conflict (409) means that the job changed since it was judged, and nothing was done.
+    Raises RefusedError.
+    """
+    stored = await write(cluster, observed, decision)
     for body in decision.creates:
         try:
             await cluster.create_job(body)
         except ApiError as error:
             metrics.LAUNCH_FAILURES.labels(error.status).inc()
-            raise
+            if error.status not in REFUSALS or error.namespace_ends:
+                raise
+            raise RefusedError(body, error.message, stored) from error
     for name in decision.deletes:
         await cluster.delete_job(observed.namespace, name)
     if decision.delete_self:
         await cluster.delete_scoringjob(observed.namespace, observed.name, observed.uid)
+    await tell(cluster, observed, decision)
+    return stored
+
+
+async def write(cluster: Cluster, observed: Observed, decision: Decision) -> bytes | None:
+    """The status write: a compare-and-swap against everything that the decision rests on in the job itself."""
+    if decision.status is None:
+        return None
+    body = {"metadata": {"resourceVersion": observed.resource_version}, "status": decision.status}
+    return await cluster.patch_status(observed.namespace, observed.name, body)
+
+
+async def tell(cluster: Cluster, observed: Observed, decision: Decision) -> None:
+    """Post the events; one that is lost is not worth another reconciliation."""
     for kind, reason, message in decision.events:
-        await cluster.event(_event(observed, kind, reason, message))
+        try:
+            await cluster.event(_event(observed, kind, reason, message))
+        except ApiError as error:
+            log.warning("event lost", error=str(error))
 
 
 def _event(observed: Observed, kind: str, reason: str, message: str) -> dict[str, object]:

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from playerscore import names
 from playerscore.names import Reason
 from playerscore.resources import Result
 from playerscore.tasks import EXIT_BAD_INPUT, EXIT_OUT_OF_MEMORY, Failure
+from playerscore_operator.observe import Observed
 
 Json = dict[str, Any]
 MAIN_CONTAINER = "analyze"
@@ -17,6 +19,15 @@ REPORTER = "report"
 LAST_WORDS = 1000
 CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 """What a pod may name as its failure's code: it becomes a condition's reason."""
+STARTS = (None, "PodInitializing", "ContainerCreating")
+"""What a container waits for that needs nobody's help."""
+PULLS = ("ErrImagePull", "ImagePullBackOff")
+NO_SUCH_IMAGE = re.compile(
+    r"not found|denied|unauthorized|authorization failed|manifest unknown", re.IGNORECASE
+)
+"""What a registry says when trying again will not help; anything else may be an outage."""
+NAME_TROUBLE = ("InvalidImageName", "ErrImageNeverPull")
+CONFIG_TROUBLE = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
 
 
 class JobState(StrEnum):
@@ -44,6 +55,57 @@ class Ending(NamedTuple):
     blame: Blame
     code: str
     message: str
+
+
+class Cause(NamedTuple):
+    """Why a pod does not run yet."""
+
+    words: str
+    """In the cluster's own words where it has any."""
+    telling: bool = True
+    """Whether a person should read it at once; False for the ordinary course of a start."""
+    permanent: bool = False
+    """Whether waiting is in vain."""
+    code: str = Reason.POD_PENDING
+
+
+def child(observed: Observed, name: str) -> tuple[Json | None, list[Json]]:
+    """The child Job of that name and its pods, oldest first."""
+    return observed.jobs.get(name), observed.pods_of(name)
+
+
+def live_analyses(observed: Observed, *, deleting: bool = False) -> list[str]:
+    """The analysis Jobs that still work; with `deleting` also those that are being deleted."""
+    return [name for name in _live(observed, deleting=deleting) if not _is_preview(observed, name)]
+
+
+def live_previews(observed: Observed) -> list[str]:
+    """The preview Jobs that still work."""
+    return [name for name in _live(observed, deleting=False) if _is_preview(observed, name)]
+
+
+def live_analysis_pods(observed: Observed) -> list[Json]:
+    """The analysis pods that may still work, whether or not their Job is still there."""
+    return [
+        pod
+        for pod in observed.pods
+        if pod["metadata"]["labels"].get(names.ATTEMPT_LABEL) != "preview"
+        and pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
+        and not _is_ended(observed.jobs.get(pod["metadata"]["labels"].get("job-name", "")))
+    ]
+
+
+def _live(observed: Observed, *, deleting: bool) -> list[str]:
+    states = {JobState.ACTIVE, JobState.DELETING} if deleting else {JobState.ACTIVE}
+    return [name for name, job in observed.jobs.items() if job_state(job) in states]
+
+
+def _is_preview(observed: Observed, name: str) -> bool:
+    return name.startswith(names.preview_job_name(observed.uid, 0)[:-1])
+
+
+def _is_ended(job: Json | None) -> bool:
+    return job_state(job) in (JobState.COMPLETE, JobState.FAILED)
 
 
 def job_state(job: Json | None) -> JobState:
@@ -75,20 +137,44 @@ def has_begun(pods: list[Json]) -> bool:
     return any("running" in state or "terminated" in state for state in states)
 
 
-def waiting_for(job: Json, pods: list[Json]) -> str:
-    """Why no pod runs yet, in the cluster's own words."""
+def waiting_for(job: Json, pods: list[Json]) -> Cause:
+    """Why no pod runs yet."""
     if job.get("spec", {}).get("suspend"):
-        return "The queue has not admitted the Job yet"
-    for pod in reversed(pods):
-        for item in _conditions(pod):
-            if item["type"] == "PodScheduled" and item["status"] == "False":
-                return f"{item.get('reason', 'Unschedulable')}: {item.get('message', '')}"
-        for status in _containers(pod):
-            waiting = status.get("state", {}).get("waiting")
-            if waiting and waiting.get("reason") not in (None, "PodInitializing", "ContainerCreating"):
-                return f"{waiting['reason']}: {waiting.get('message', '')}"
-        return "The video is being fetched" if has_begun([pod]) else "The pod is starting"
-    return "The pod is not there yet"
+        return Cause("The queue has not admitted the Job yet")
+    if not pods:
+        return Cause("The pod is not there yet", telling=False)
+    pod = pods[-1]
+    for item in _conditions(pod):
+        if item["type"] == "PodScheduled" and item["status"] == "False":
+            return Cause(f"{item.get('reason', 'Unschedulable')}: {item.get('message', '')}")
+    for status in _containers(pod):
+        waiting = status.get("state", {}).get("waiting")
+        if waiting and waiting.get("reason") not in STARTS:
+            return _trouble(waiting["reason"], waiting.get("message", ""))
+    return Cause("The video is being fetched" if has_begun([pod]) else "The pod is starting", telling=False)
+
+
+def _trouble(reason: str, message: str) -> Cause:
+    """A container that the kubelet cannot start, with the kubelet's words."""
+    words = f"{reason}: {message}"
+    if reason in NAME_TROUBLE or (reason in PULLS and NO_SUCH_IMAGE.search(message)):
+        return Cause(words, permanent=True, code=Reason.IMAGE_PULL)
+    return Cause(words, permanent=reason in CONFIG_TROUBLE, code=Reason.POD_CONFIG)
+
+
+def node_is_lost(pod: Json) -> bool:
+    """Whether the pod's node stopped answering."""
+    status = pod.get("status", {})
+    unknown = any(item["type"] == "Ready" and item["status"] == "Unknown" for item in _conditions(pod))
+    return status.get("reason") == "NodeLost" or unknown
+
+
+def disruption(pod: Json) -> str:
+    """Why the cluster takes the pod away (eviction, preemption, a drained node); empty when it does not."""
+    for item in _conditions(pod):
+        if item["type"] == "DisruptionTarget" and item["status"] == "True":
+            return f"{item.get('reason', 'DisruptionTarget')}: {item.get('message', '')}"
+    return ""
 
 
 def node_of(pod: Json | None) -> str | None:
@@ -128,7 +214,7 @@ def ending(job: Json, pods: list[Json]) -> Ending:
     if exit_code == EXIT_BAD_INPUT:
         return Ending(Blame.INPUT, code or "VIDEO_DECODE_FAILED", message)
     if exit_code == EXIT_OUT_OF_MEMORY or terminated.get("reason") == "OOMKilled":
-        return Ending(Blame.MEMORY, "OUT_OF_MEMORY", message or "The worker ran out of memory")
+        return Ending(Blame.MEMORY, Reason.OUT_OF_MEMORY, message or "The worker ran out of memory")
     text = message or f"{terminated.get('reason', 'Error')}, exit code {exit_code}"
     return Ending(Blame.MACHINE, code or Reason.WORKER_FAILED, text)
 

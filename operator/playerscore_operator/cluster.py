@@ -1,7 +1,7 @@
 """The only module of the operator that speaks to the API server.
 
-`kubernetes.aio` gives credentials, TLS and connections; bodies are plain JSON, because its typed models cost
-four times the CPU of a launch and the ScoringJob has models of its own.
+`kubernetes.aio` gives credentials and TLS; requests go through aiohttp, its transport, with plain JSON, because
+its typed models cost four times the CPU of a launch and the ScoringJob has models of its own.
 """
 
 from typing import Any, Self
@@ -11,11 +11,19 @@ import orjson
 from kubernetes.aio import client, config
 
 from playerscore import names
+from playerscore_operator.observe import owner_uid
+from playerscore_operator.watched import Key, Ref
 
 Json = dict[str, Any]
+GROUPS = {
+    names.JOB_PLURAL: f"/apis/{names.API_VERSION}",
+    "jobs": "/apis/batch/v1",
+    "pods": "/api/v1",
+}
 MERGE_PATCH = "application/merge-patch+json"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 REQUEST_SECONDS = 30
+CONNECTIONS = 64
 PAGE = 500
 
 
@@ -31,12 +39,18 @@ class ApiError(Exception):
         self.reason = reason
         self.message = message
 
+    @property
+    def namespace_ends(self) -> bool:
+        """Whether the namespace is going: then nothing is to be done any more."""
+        return self.status == 403 and "being terminated" in self.message
+
 
 class Cluster:
     """The few requests that the operator makes."""
 
     def __init__(self, api: client.ApiClient) -> None:
         self.api = api
+        self._session: aiohttp.ClientSession | None = None
 
     @classmethod
     async def connect(cls) -> Self:
@@ -49,6 +63,8 @@ class Cluster:
         return cls(client.ApiClient(configuration=settings))
 
     async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
         await self.api.close()
 
     async def request(
@@ -62,26 +78,46 @@ class Cluster:
         accept: str = "application/json",
     ) -> Json:
         """One request. Raises ApiError on every status from 400, and when no answer came."""
-        arguments = await self.api.param_serialize(
-            method,
-            path,
-            query_params=list((query or {}).items()),
-            header_params={"Content-Type": content_type, "Accept": accept},
-            body=body,
-            auth_settings=["BearerToken"],
+        content = await self.exchange(
+            method, path, query=query, body=body, content_type=content_type, accept=accept
         )
+        parsed: Json = orjson.loads(content) if content else {}
+        return parsed
+
+    async def exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Json | None = None,
+        body: Json | None = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+    ) -> bytes:
+        """One request, its answer unparsed. Raises ApiError."""
+        headers = {"Content-Type": content_type, "Accept": accept}
+        # The client re-reads the pod's token when it is due.
+        if token := await self.api.configuration.get_api_key_with_prefix("BearerToken", "authorization"):
+            headers["Authorization"] = token
+        data = None if body is None else orjson.dumps(body)
+        url = self.api.configuration.host + path
         try:
-            answer = await self.api.call_api(
-                *arguments, _request_timeout=REQUEST_SECONDS, _preload_content=False
-            )
-            content = await answer.read()
-        except (aiohttp.ClientError, TimeoutError) as error:
+            async with self._open().request(method, url, params=query, data=data, headers=headers) as answer:
+                content = await answer.read()
+        except (aiohttp.ClientError, OSError) as error:
             # A connection closed in mid-answer is neither an OSError nor a TimeoutError.
             raise ApiError(0, "Unreachable", f"{type(error).__name__}: {error}") from error
         if answer.status >= 400:
             raise _error(answer.status, content)
-        parsed: Json = orjson.loads(content) if content else {}
-        return parsed
+        return content
+
+    def _open(self) -> aiohttp.ClientSession:
+        """The session, made within the running loop."""
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=CONNECTIONS, ssl=self.api.rest_client.ssl_context)
+            timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
+            self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=True)
+        return self._session
 
     async def find(self, path: str) -> Json | None:
         """The object at that path, None when there is none."""
@@ -92,8 +128,22 @@ class Cluster:
                 return None
             raise
 
-    async def scoringjob(self, namespace: str, name: str) -> Json | None:
-        return await self.find(job_path(namespace, name))
+    async def scoringjob(self, namespace: str, name: str) -> bytes | None:
+        """The JSON of a ScoringJob, None when there is none."""
+        try:
+            return await self.exchange("GET", job_path(namespace, name))
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    async def served(self) -> set[str]:
+        """The plurals of our kinds that the API server serves; empty when it cannot say."""
+        try:
+            found = await self.find(f"/apis/{names.API_VERSION}")
+        except ApiError:
+            return set()
+        return {item["name"] for item in (found or {}).get("resources", [])}
 
     async def runtimes(self) -> list[Json]:
         """All ScoringRuntimes; there are few."""
@@ -114,59 +164,68 @@ class Cluster:
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{names.WORKER_ACCOUNT}"
         return await self.find(path) is not None
 
-    async def patch_status(self, namespace: str, name: str, body: Json) -> Json:
-        return await self.request(
+    async def patch_status(self, namespace: str, name: str, body: Json) -> bytes:
+        """Merge-patch the status; returns the JSON of the whole object."""
+        return await self.exchange(
             "PATCH", f"{job_path(namespace, name)}/status", body=body, content_type=MERGE_PATCH
         )
 
-    async def create_job(self, body: Json) -> Json:
-        """Create a child Job. AlreadyExists is success when it has the same owner.
+    async def create_job(self, body: Json) -> None:
+        """Create a child Job. AlreadyExists is success when it has the same owner and was made for the same spec.
 
-        Raises ApiError: also 409 when the Job of that name belongs to somebody else.
+        Raises ApiError: also 409 when the Job of that name belongs to somebody else (`ForeignJob`), or was made
+        for another spec (`OtherSpec`).
         """
         namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
         try:
-            return await self.request("POST", f"/apis/batch/v1/namespaces/{namespace}/jobs", body=body)
+            await self.exchange("POST", f"/apis/batch/v1/namespaces/{namespace}/jobs", body=body)
+            return
         except ApiError as error:
             if error.reason != "AlreadyExists":
                 raise
         found = await self.find(f"/apis/batch/v1/namespaces/{namespace}/jobs/{name}")
-        if found and owner_uid(found) == owner_uid(body):
-            return found
-        raise ApiError(409, "ForeignJob", f"Job {namespace}/{name} belongs to another owner")
+        if found is None or owner_uid(found) != owner_uid(body):
+            raise ApiError(409, "ForeignJob", f"Job {namespace}/{name} belongs to another owner")
+        key = names.SPEC_HASH_ANNOTATION
+        if (found["metadata"].get("annotations") or {}).get(key) != body["metadata"]["annotations"][key]:
+            raise ApiError(409, "OtherSpec", f"Job {namespace}/{name} was made for another spec")
 
     async def delete_job(self, namespace: str, name: str) -> None:
-        """Delete a child Job and its pods; gone already is success."""
-        await self._delete(f"/apis/batch/v1/namespaces/{namespace}/jobs/{name}")
+        """Delete a child Job; it stays visible until its pods are gone. Gone already is success."""
+        await self._delete(f"/apis/batch/v1/namespaces/{namespace}/jobs/{name}", "Foreground")
 
     async def delete_scoringjob(self, namespace: str, name: str, uid: str) -> None:
-        await self._delete(job_path(namespace, name), {"preconditions": {"uid": uid}})
+        await self._delete(job_path(namespace, name), "Background", {"preconditions": {"uid": uid}})
 
-    async def _delete(self, path: str, more: Json | None = None) -> None:
-        body = {"propagationPolicy": "Background", **(more or {})}
+    async def _delete(self, path: str, policy: str, more: Json | None = None) -> None:
+        body = {"propagationPolicy": policy, **(more or {})}
         try:
             await self.request("DELETE", path, body=body)
         except ApiError as error:
             if error.status != 404:
                 raise
 
-    async def keys(self, namespaces: list[str]) -> list[tuple[str, str, str]]:
-        """(namespace, name, resourceVersion) of every ScoringJob, by lists of metadata alone."""
+    async def versions(self, kind: str, namespaces: list[str]) -> list[tuple[Ref, int, Key]]:
+        """Every object of a kind (`scoringjobs`, or our `jobs` and `pods`) by lists of metadata alone:
+        what it is, its version, and the ScoringJob that it is or belongs to."""
         found = []
         for namespace in namespaces or [""]:
             scope = f"/namespaces/{namespace}" if namespace else ""
-            found += await self._keys(f"/apis/{names.API_VERSION}{scope}/{names.JOB_PLURAL}")
+            found += await self._versions(kind, f"{GROUPS[kind]}{scope}/{kind}")
         return found
 
-    async def _keys(self, path: str) -> list[tuple[str, str, str]]:
-        found: list[tuple[str, str, str]] = []
+    async def _versions(self, kind: str, path: str) -> list[tuple[Ref, int, Key]]:
+        found: list[tuple[Ref, int, Key]] = []
+        selector = {} if kind == names.JOB_PLURAL else {"labelSelector": names.UID_LABEL}
         token = ""
         while True:
-            query = {"limit": PAGE, **({"continue": token} if token else {})}
+            query = {"limit": PAGE, **selector, **({"continue": token} if token else {})}
             page = await self.request("GET", path, query=query, accept=METADATA_LIST)
             for item in page["items"]:
                 meta = item["metadata"]
-                found.append((meta["namespace"], meta["name"], meta["resourceVersion"]))
+                owner = meta["name"] if not selector else (meta.get("labels") or {}).get(names.JOB_LABEL, "")
+                ref = (kind, meta["namespace"], meta["name"])
+                found.append((ref, int(meta["resourceVersion"]), (meta["namespace"], owner)))
             token = page["metadata"].get("continue", "")
             if not token:
                 return found
@@ -178,12 +237,6 @@ class Cluster:
 
 def job_path(namespace: str, name: str) -> str:
     return f"/apis/{names.API_VERSION}/namespaces/{namespace}/{names.JOB_PLURAL}/{name}"
-
-
-def owner_uid(child: Json) -> str | None:
-    """The uid of the ScoringJob that controls a child."""
-    owners = child["metadata"].get("ownerReferences", [])
-    return next((owner["uid"] for owner in owners if owner.get("controller")), None)
 
 
 def _error(status: int, content: bytes) -> ApiError:

@@ -1,23 +1,26 @@
 """One reconciliation: observe, decide, act; and the loops that feed and drain the queue."""
 
 import asyncio
-import contextlib
 import time
 from datetime import UTC, datetime
 
+import orjson
 import structlog
 from pydantic import ValidationError
 
+from playerscore import names
 from playerscore_operator import logs, metrics
-from playerscore_operator.act import act
+from playerscore_operator.act import RefusedError, act, tell, write
 from playerscore_operator.cluster import ApiError, Cluster
-from playerscore_operator.decide import Decision, decide
-from playerscore_operator.observe import Observed, observe
+from playerscore_operator.decide import decide, refused
+from playerscore_operator.observe import Json, Observed, assemble, read_job
+from playerscore_operator.outcome import Decision
 from playerscore_operator.queue import KeyQueue, work
 from playerscore_operator.settings import Settings
+from playerscore_operator.watched import Key, Watched
+from playerscore_operator.world import World
 
-Key = tuple[str, str]
-"""Namespace and name of a ScoringJob."""
+KINDS = (names.JOB_PLURAL, "jobs", "pods")
 
 log = structlog.get_logger("playerscore.operator")
 
@@ -29,17 +32,34 @@ class Controller:
         self.cluster = cluster
         self.settings = settings
         self.queue: KeyQueue[Key] = KeyQueue()
+        self.watched = Watched()
+        self.world = World(cluster, self.watched)
         self.last_event = time.monotonic()
         """When an event or a listing last came; for the liveness of the watch."""
-        self._seen: dict[Key, str] = {}
+        self._waiting: set[Key] = set()
+        """Jobs that a change of a runtime may free."""
         metrics.QUEUE_DEPTH.set_function(lambda: len(self.queue))
         metrics.QUEUE_AGE.set_function(self.queue.oldest_seconds)
         metrics.EVENT_AGE.set_function(lambda: time.monotonic() - self.last_event)
 
-    def heard_of(self, namespace: str, name: str) -> None:
-        """An event came; the key is enough."""
+    def job_event(self, body: Json, *, deleted: bool) -> None:
+        """A ScoringJob came, changed or went."""
         self.last_event = time.monotonic()
-        self.queue.add((namespace, name))
+        if self.watched.job_event(body, deleted=deleted):
+            self.queue.add((body["metadata"]["namespace"], body["metadata"]["name"]))
+
+    def child_event(self, kind: str, body: Json, *, deleted: bool) -> None:
+        """A child Job (`jobs`) or pod (`pods`) came, changed or went."""
+        self.last_event = time.monotonic()
+        if key := self.watched.child_event(kind, body, deleted=deleted):
+            self.queue.add(key)
+
+    def runtime_event(self, body: Json, *, deleted: bool) -> None:
+        """A ScoringRuntime came, changed or went: what waits for one is looked at again."""
+        self.last_event = time.monotonic()
+        self.world.runtime_event(body, deleted=deleted)
+        while self._waiting:
+            self.queue.add(self._waiting.pop())
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -51,59 +71,99 @@ class Controller:
             group.create_task(self._resync())
 
     async def reconcile(self, key: Key) -> None:
-        """Bring one job forward. Raises ApiError, which the queue answers with a later try."""
-        namespace, name = key
-        logs.begin(namespace, name)
+        """Bring one job forward. Raises what the queue answers with a later try: ApiError, RefusedError."""
+        logs.begin(*key)
         with metrics.RECONCILE_SECONDS.time():
             try:
-                observed = await observe(self.cluster, namespace, name)
+                await self._advance(key)
             except ValidationError as error:
                 log.error("unreadable object", error=str(error)[:500])
                 metrics.RECONCILES.labels("unreadable").inc()
-                return
-            if observed is None:
-                metrics.CENSUS.note(key, None)
-            else:
-                logs.add(uid=observed.uid, attempt=observed.attempt)
-                await self._advance(key, observed)
-
-    async def _advance(self, key: Key, observed: Observed) -> None:
-        now = datetime.now(UTC)
-        decision = decide(observed, now, self.settings.api_url)
-        try:
-            await act(self.cluster, observed, decision)
-        except ApiError as error:
-            if error.status == 409 and decision.guarded:
-                # Somebody changed the job between judging and starting: judge again.
-                metrics.RECONCILES.labels("conflict").inc()
-                self.queue.add(key)
-                return
-            if error.status == 404 or "being terminated" in error.message:
+            except ApiError as error:
+                if error.status != 404 and not error.namespace_ends:
+                    raise
                 metrics.RECONCILES.labels("gone").inc()
-                return
+
+    async def _advance(self, key: Key) -> None:
+        observed = await self.world.known(key)
+        decision = self._decide(observed)
+        if decision.unproven:
+            observed = await self.world.live(key)
+            decision = self._decide(observed)
+        self._waiting.discard(key)
+        if observed is None:
+            metrics.CENSUS.note(key, None)
+            return
+        logs.add(uid=observed.uid, attempt=observed.attempt)
+        if decision.waits_for_platform:
+            self._waiting.add(key)
+        try:
+            stored = await act(self.cluster, observed, decision)
+        except ApiError as error:
+            if error.status != 409:
+                raise
+            # Somebody changed the job between judging and writing: judge again, on a live read.
+            metrics.RECONCILES.labels("conflict").inc()
+            self.queue.add(key)
+            return
+        except RefusedError as error:
+            self._waiting.add(key)
+            await self._refused(observed, error)
             raise
+        self._done(key, observed, decision, stored)
+
+    def _decide(self, observed: Observed | None) -> Decision:
+        if observed is None:
+            return Decision()
+        return decide(observed, datetime.now(UTC), self.settings.api_url)
+
+    async def _refused(self, observed: Observed, error: RefusedError) -> None:
+        """Tell on the job why it has no child. The queue brings it back, later each time."""
+        metrics.RECONCILES.labels("refused").inc()
+        if error.stored is not None:
+            self.watched.written(orjson.loads(error.stored))
+            job = read_job(error.stored)
+            observed = assemble(job, [], [], observed.runtime, prepared=observed.prepared)
+        decision = refused(observed, error.body, error.words, datetime.now(UTC))
+        stored = await write(self.cluster, observed, decision)
+        if stored is not None:
+            self.watched.written(orjson.loads(stored))
+        await tell(self.cluster, observed, decision)
+
+    def _done(self, key: Key, observed: Observed, decision: Decision, stored: bytes | None) -> None:
         metrics.RECONCILES.labels("changed" if decision.status else "unchanged").inc()
-        metrics.record(observed, decision, now)
+        if stored is not None:
+            self.watched.written(orjson.loads(stored))
+        if observed.finished:
+            self.watched.release(observed.uid)
+        metrics.record(observed, decision, datetime.now(UTC))
         _tell(decision)
         if decision.requeue_seconds is not None:
             self.queue.add_after(key, decision.requeue_seconds)
 
     async def _resync(self) -> None:
-        """List metadata now and then: finds what events missed, and stands in for them at the start."""
+        """List metadata now and then: finds what events missed, of jobs and of their children."""
         while True:
             await asyncio.sleep(self.settings.resync_seconds)
-            with contextlib.suppress(ApiError, OSError, TimeoutError):
-                found = await self.cluster.keys(self.settings.namespaces)
-                self.last_event = time.monotonic()
-                self._changed(found)
+            try:
+                await self.resync()
+            except ApiError as error:
+                log.warning("resync failed", error=str(error))
 
-    def _changed(self, found: list[tuple[str, str, str]]) -> None:
-        newest = {(namespace, name): version for namespace, name, version in found}
-        for key, version in newest.items():
-            if self._seen.get(key) != version:
-                self.queue.add(key)
-        self._seen = newest
-        metrics.CENSUS.keep(newest)
+    async def resync(self) -> int:
+        """One resync; how many jobs are looked at again. Raises ApiError."""
+        with metrics.RESYNC_SECONDS.time():
+            await self.world.refresh()
+            found: set[Key] = set()
+            for kind in KINDS:
+                listed = await self.cluster.versions(kind, self.settings.namespaces)
+                self.last_event = time.monotonic()
+                found |= self.watched.missed(kind, listed)
+                if kind == names.JOB_PLURAL:
+                    metrics.CENSUS.keep(key for _, _, key in listed)
+        for key in found | self._waiting:
+            self.queue.add(key)
+        return len(found)
 
     def _failed(self, _: Key, error: Exception, delay: float) -> None:
         metrics.RECONCILE_ERRORS.labels(getattr(error, "status", 0)).inc()

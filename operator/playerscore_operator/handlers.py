@@ -5,7 +5,7 @@ finalizer blocks deletion while the operator is down.
 """
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import kopf
@@ -26,10 +26,22 @@ class JitteredBackoffs:
             delay = min(LONGEST_BACKOFF_SECONDS, delay * 2)
 
 
+class NoDiffs(kopf.DiffBaseStorage):
+    """For an operator that has no change-detecting handlers."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        return kopf.BodyEssence({})
+
+    def fetch(self, **_: Any) -> kopf.BodyEssence | None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        """Nothing is kept."""
+
+
 def registry(controller: Controller) -> kopf.OperatorRegistry:
     """The handlers of one controller."""
     handlers = kopf.OperatorRegistry()
-    ours = {names.UID_LABEL: kopf.PRESENT}
 
     @kopf.on.login(registry=handlers)
     async def login(settings: kopf.OperatorSettings, **_: Any) -> kopf.ConnectionInfo | None:
@@ -37,16 +49,20 @@ def registry(controller: Controller) -> kopf.OperatorRegistry:
         return inside or kopf.login_with_kubeconfig(settings=settings)
 
     @kopf.on.event(names.GROUP, names.VERSION, names.JOB_PLURAL, registry=handlers)
-    async def scoringjob(namespace: str | None, name: str, **_: Any) -> None:
-        controller.heard_of(str(namespace), name)
+    async def scoringjob(event: kopf.RawEvent, **_: Any) -> None:
+        controller.job_event(dict(event["object"]), deleted=event["type"] == "DELETED")
 
-    @kopf.on.event("batch", "v1", "jobs", labels=ours, registry=handlers)
-    async def child(namespace: str | None, labels: Mapping[str, str], **_: Any) -> None:
-        controller.heard_of(str(namespace), labels[names.JOB_LABEL])
+    @kopf.on.event(names.GROUP, names.VERSION, names.RUNTIME_PLURAL, registry=handlers)
+    async def runtime(event: kopf.RawEvent, **_: Any) -> None:
+        controller.runtime_event(dict(event["object"]), deleted=event["type"] == "DELETED")
 
-    @kopf.on.event("", "v1", "pods", labels=ours, registry=handlers)
-    async def pod(namespace: str | None, labels: Mapping[str, str], **_: Any) -> None:
-        controller.heard_of(str(namespace), labels[names.JOB_LABEL])
+    @kopf.on.event("batch", "v1", "jobs", registry=handlers)
+    async def child(event: kopf.RawEvent, **_: Any) -> None:
+        controller.child_event("jobs", dict(event["object"]), deleted=event["type"] == "DELETED")
+
+    @kopf.on.event("", "v1", "pods", registry=handlers)
+    async def pod(event: kopf.RawEvent, **_: Any) -> None:
+        controller.child_event("pods", dict(event["object"]), deleted=event["type"] == "DELETED")
 
     return handlers
 
@@ -62,9 +78,13 @@ def settings() -> kopf.OperatorSettings:
     chosen.watching.server_timeout = 600
     chosen.watching.connect_timeout = 10
     chosen.watching.chunk_size = 500
-    # The handlers' labels filter here, these at the server: other people's pods never reach this process.
+    # Filtered at the server: other people's Jobs and pods never reach this process.
     chosen.watching.label_selectors["batch", "v1", "jobs"] = names.UID_LABEL
     chosen.watching.label_selectors["", "v1", "pods"] = names.UID_LABEL
     chosen.peering.standalone = True
+    # Without it Kopf watches all namespaces and definitions of kinds, for which this operator has no use.
+    chosen.scanning.disabled = True
+    # Nothing keeps the last state of an object, so none is built from every event (a deep copy each).
+    chosen.persistence.diffbase_storage = NoDiffs()
     chosen.persistence.finalizer = f"{names.GROUP}/operator"
     return chosen

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from playerscore import coherence, names
 from playerscore.resources import Accelerator, Analysis, PreviewSettings, ScoringRuntimeSpec
-from playerscore.tasks import TASK_VARIABLE, AnalysisTask, PodTask, PreviewTask
+from playerscore.tasks import EXIT_BAD_INPUT, TASK_VARIABLE, AnalysisTask, PodTask, PreviewTask
 from playerscore_operator.observe import Observed
 
 Json = dict[str, Any]
@@ -22,6 +22,11 @@ TOKEN_SECONDS: Final = 3600
 TOKENS: Final = "/var/run/secrets/playerscore"
 SMALL: Final = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}}
 MODERATE: Final = {"requests": {"cpu": "250m", "memory": "512Mi"}, "limits": {"memory": "2Gi"}}
+FAILURE_RULES: Final = [
+    {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]},
+    {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [EXIT_BAD_INPUT]}},
+]
+"""A pod that the cluster takes away is replaced; bad input is bad input at once."""
 RESTRICTED: Final = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,
@@ -40,6 +45,13 @@ def spec_hash(observed: Observed) -> str:
     return hashlib.sha256(json.dumps([*dumped, spec.runtime_name]).encode()).hexdigest()[:16]
 
 
+def hash_of(job: Json) -> str | None:
+    """The digest that a child Job was made with."""
+    annotations = job["metadata"].get("annotations") or {}
+    found: str | None = annotations.get(names.SPEC_HASH_ANNOTATION)
+    return found
+
+
 def preview_job(observed: Observed, runtime: ScoringRuntimeSpec, number: int, api_url: str) -> Json:
     """The Job of preview run `number`; never asks for an accelerator."""
     task = PreviewTask(**_task(observed, runtime), preview=observed.spec.preview or PreviewSettings())
@@ -47,7 +59,14 @@ def preview_job(observed: Observed, runtime: ScoringRuntimeSpec, number: int, ap
     return _job(observed, runtime, name, task, api_url, accelerator=None)
 
 
-def analysis_job(observed: Observed, runtime: ScoringRuntimeSpec, attempt: int, api_url: str) -> Json:
+def analysis_job(
+    observed: Observed,
+    runtime: ScoringRuntimeSpec,
+    attempt: int,
+    api_url: str,
+    *,
+    memory_failures: int | None = None,
+) -> Json:
     """The Job of analysis attempt `attempt`. Only for a job that passed the checks."""
     target = observed.spec.target
     if target is None:
@@ -61,6 +80,7 @@ def analysis_job(observed: Observed, runtime: ScoringRuntimeSpec, attempt: int, 
         start_time_sec=_start(observed),
         target_forced=verdict.reason is names.Reason.FORCED,
         target_iou=verdict.iou,
+        memory_failures=memory_failures or None,
         analysis=observed.spec.analysis or Analysis(),
     )
     name = names.analysis_job_name(observed.uid, attempt)
@@ -119,9 +139,7 @@ def _job(
             # An attempt that fails is repeated by the operator, which judges again; disruption is not counted.
             "backoffLimit": 0,
             "podReplacementPolicy": "Failed",
-            "podFailurePolicy": {
-                "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]
-            },
+            "podFailurePolicy": {"rules": FAILURE_RULES},
             "activeDeadlineSeconds": observed.spec.active_deadline_seconds or runtime.active_deadline_seconds,
             "template": {
                 "metadata": {"labels": labels},

@@ -20,8 +20,8 @@ from playerscore import names, steps
 from playerscore.errors import CATALOGUE
 from playerscore.names import FINISHED, ConditionType, Reason, Step
 from playerscore_operator import children
-from playerscore_operator.decide import Decision
 from playerscore_operator.observe import Observed
+from playerscore_operator.outcome import Decision
 
 Json = dict[str, Any]
 Key = tuple[str, str]
@@ -32,7 +32,7 @@ OTHER: Final = "OTHER"
 
 RECONCILES = Counter(
     "scoringjob_reconciles",
-    "Reconciliations by `outcome`: changed, unchanged, conflict (judged again), gone, unreadable.",
+    "Reconciliations by `outcome`: changed, unchanged, conflict (judged again), refused (a child Job was not let in), gone, unreadable.",
     ["outcome"],
 )
 RECONCILE_ERRORS = Counter(
@@ -44,6 +44,11 @@ RECONCILE_SECONDS = Histogram(
     "scoringjob_reconcile_duration_seconds",
     "Duration of one reconciliation.",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
+RESYNC_SECONDS = Histogram(
+    "scoringjob_resync_duration_seconds",
+    "Duration of one resync: the listings of metadata and their comparison.",
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
 QUEUE_DEPTH = Gauge("scoringjob_workqueue_depth", "Jobs that wait to be reconciled.")
 QUEUE_AGE = Gauge("scoringjob_workqueue_oldest_seconds", "How long the first of them has waited.")
@@ -102,6 +107,16 @@ EVENT_AGE = Gauge(
 )
 BUILD = Info("scoringjob_build", "The `version` of playerscore, and those of `kopf` and `python`.")
 BUILD.info({"version": version("playerscore"), "kopf": version("kopf"), "python": platform.python_version()})
+# A series that begins with its first event hides that event from `increase`: these begin at 0.
+FINISHED_JOBS.labels("completed", Reason.COMPLETED)
+for _reason in ("NO_RESULT", "WORKER_FAILED", "OUT_OF_MEMORY"):
+    FINISHED_JOBS.labels("failed", _reason)
+    RETRIES.labels(_reason)
+for _code in (0, 403, 409, 422, 429, 500, 503):
+    LAUNCH_FAILURES.labels(_code)
+    RECONCILE_ERRORS.labels(_code)
+for _source in ("report", "termination-message"):
+    RESULTS.labels(_source)
 
 
 class Standing(NamedTuple):
@@ -193,7 +208,7 @@ def record(observed: Observed, decision: Decision, now: datetime) -> None:
     if _turned_true(observed, status, ConditionType.RUNNING):
         _record_start(observed, now)
     run = status.get("run", {})
-    if "attempt" in run and run.get("failures", 0) > 0:
+    if "attempt" in run and observed.run.failed_attempt == observed.attempt > 0:
         failure = steps.condition(observed.status, ConditionType.RUNNING)
         RETRIES.labels(known(failure.reason if failure else OTHER)).inc()
     step = status.get("progress", {}).get("step")

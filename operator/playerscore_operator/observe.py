@@ -1,16 +1,17 @@
-"""The world around one ScoringJob, as a plain value for `decide`."""
+"""The world around one ScoringJob, as a plain value for `decide`. Pure; `world` reads it."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from playerscore import names
+from playerscore import names, steps
+from playerscore.names import ConditionType
 from playerscore.resources import (
+    Run,
     ScoringJob,
     ScoringJobSpec,
     ScoringJobStatus,
     ScoringRuntime,
 )
-from playerscore_operator.cluster import Cluster, owner_uid
 
 Json = dict[str, Any]
 
@@ -35,12 +36,25 @@ class Observed:
     """Whether the namespace has the worker's account."""
 
     @property
+    def run(self) -> Run:
+        return self.status.run or Run()
+
+    @property
     def attempt(self) -> int:
-        return (self.status.run and self.status.run.attempt) or 0
+        return self.run.attempt or 0
 
     @property
     def preview_attempt(self) -> int:
-        return (self.status.run and self.status.run.preview_attempt) or 0
+        return self.run.preview_attempt or 0
+
+    @property
+    def finished(self) -> bool:
+        return self.status.progress is not None and self.status.progress.step in names.FINISHED
+
+    def condition_reason(self, kind: ConditionType) -> str | None:
+        """The stored reason of a condition, if it was ever set."""
+        found = steps.condition(self.status, kind)
+        return found.reason if found else None
 
     def pods_of(self, job_name: str) -> list[Json]:
         """The pods of one child Job, oldest first."""
@@ -48,31 +62,36 @@ class Observed:
         return sorted(mine, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))
 
 
-async def observe(cluster: Cluster, namespace: str, name: str) -> Observed | None:
-    """Read one ScoringJob and what belongs to it, live; None when it is gone or going.
+def read_job(content: bytes) -> ScoringJob:
+    """A ScoringJob from its JSON. Raises pydantic.ValidationError for what the models cannot read."""
+    return ScoringJob.model_validate_json(content)
 
-    Raises pydantic.ValidationError for an object that the models cannot read, ApiError.
-    """
-    body = await cluster.scoringjob(namespace, name)
-    if body is None or "deletionTimestamp" in body["metadata"]:
-        return None
-    job = ScoringJob.model_validate(body)
+
+def assemble(
+    job: ScoringJob, jobs: list[Json], pods: list[Json], runtime: ScoringRuntime | None, *, prepared: bool
+) -> Observed:
+    """One job with what belongs to it; children of another owner are left out."""
     uid = job.metadata["uid"]
-    jobs = [item for item in await cluster.children(namespace, uid, "jobs") if owner_uid(item) == uid]
     return Observed(
-        namespace=namespace,
-        name=name,
+        namespace=job.metadata["namespace"],
+        name=job.metadata["name"],
         uid=uid,
         generation=job.metadata["generation"],
         resource_version=job.metadata["resourceVersion"],
         spec=job.spec,
         status=job.status or ScoringJobStatus(),
         metadata=job.metadata,
-        runtime=choose_runtime(await cluster.runtimes(), job.spec.runtime_name),
-        jobs={item["metadata"]["name"]: item for item in jobs},
-        pods=await cluster.children(namespace, uid, "pods") if jobs else [],
-        prepared=await cluster.prepared(namespace),
+        runtime=runtime,
+        jobs={item["metadata"]["name"]: item for item in jobs if owner_uid(item) == uid},
+        pods=pods,
+        prepared=prepared,
     )
+
+
+def owner_uid(child: Json) -> str | None:
+    """The uid of the ScoringJob that controls a child."""
+    owners = child["metadata"].get("ownerReferences", [])
+    return next((owner["uid"] for owner in owners if owner.get("controller")), None)
 
 
 def choose_runtime(runtimes: list[Json], name: str | None) -> ScoringRuntime | None:

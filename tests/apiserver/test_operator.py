@@ -1,136 +1,27 @@
 """The real operator process against a real API server; the test plays the kubelet and the worker."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from builders import ELSEWHERE, make_player, make_preview, make_result, make_runtime, make_target, manifest
-from controlplane import ControlPlane, free_ports
+from builders import ELSEWHERE, make_result, manifest
+from controlplane import ControlPlane
+from operatorlab import Lab
 
 Json = dict[str, Any]
-PATIENCE_SECONDS = 20.0
-
-
-class Lab:
-    """An API server with the CRDs, a runtime and a prepared namespace, and the operator beside it."""
-
-    def __init__(self, plane: ControlPlane) -> None:
-        self.plane = plane
-        self.operator: subprocess.Popen[bytes] | None = None
-        self.log = plane.folder / "operator.log"
-
-    def start_operator(self) -> None:
-        settings = {
-            "KUBECONFIG": str(self.plane.kubeconfig),
-            "PLAYERSCORE_HEALTH_PORT": str(free_ports(1)[0]),
-            "PLAYERSCORE_NAMESPACE": "default",
-            "PLAYERSCORE_RETRY_SECONDS": "1",
-        }
-        with self.log.open("ab") as log:
-            self.operator = subprocess.Popen(
-                [sys.executable, "-m", "playerscore_operator"],
-                env={**os.environ, **settings},
-                stdout=log,
-                stderr=log,
-            )
-
-    def stop_operator(self, number: int = signal.SIGTERM) -> int:
-        assert self.operator is not None
-        self.operator.send_signal(number)
-        return self.operator.wait(15)
-
-    def apply(self, body: Json) -> None:
-        self.plane.kubectl("apply", "-f", "-", stdin=json.dumps(body))
-
-    def get(self, kind: str, name: str) -> Json:
-        found = self.plane.kubectl("get", kind, name, "--ignore-not-found", "-o", "json")
-        return json.loads(found) if found else {}
-
-    def create_job(self, name: str, spec: Json | None = None) -> str:
-        """Create a ScoringJob and return its uid."""
-        video = {"video": {"uri": "s3://playerscore/default/uploads/match.mp4"}}
-        body = {
-            "apiVersion": "playerscore.dev/v1alpha1",
-            "kind": "ScoringJob",
-            "metadata": {"name": name},
-            "spec": video | (spec or {}),
-        }
-        self.apply(body)
-        return str(self.get("scoringjob", name)["metadata"]["uid"])
-
-    def patch(self, name: str, spec: Json) -> None:
-        self.plane.kubectl("patch", "scoringjob", name, "--type=merge", "-p", json.dumps({"spec": spec}))
-
-    def worker_writes(self, name: str, status: Json) -> None:
-        patch = json.dumps({"status": status})
-        self.plane.kubectl("patch", "scoringjob", name, "--subresource=status", "--type=merge", "-p", patch)
-
-    def job_ends(self, name: str, kind: str) -> None:
-        """Set a child Job's status as the Job controller does."""
-        stamp = "2026-01-01T00:00:00Z"
-        status: Json = {"startTime": stamp, "conditions": [{"type": kind, "status": "True"}]}
-        if kind == "Complete":
-            status |= {"completionTime": stamp, "succeeded": 1}
-            status["conditions"].insert(0, {"type": "SuccessCriteriaMet", "status": "True"})
-        else:
-            status["conditions"].insert(0, {"type": "FailureTarget", "status": "True"})
-        self.plane.kubectl(
-            "patch", "job", name, "--subresource=status", "--type=merge", "-p", json.dumps({"status": status})
-        )
-
-    def until(self, what: Callable[[], Any]) -> Any:
-        """Wait until it is true; says what the operator said when it never is."""
-        end = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < end:
-            if found := what():
-                return found
-            time.sleep(0.1)
-        raise AssertionError(f"never happened; the operator: {self.log.read_text()[-3000:]}")
-
-    def step(self, name: str) -> str:
-        return str(self.get("scoringjob", name).get("status", {}).get("progress", {}).get("step"))
-
-    def condition(self, name: str, kind: str) -> tuple[str, str]:
-        found = self.get("scoringjob", name).get("status", {}).get("conditions", [])
-        return next(((item["status"], item["reason"]) for item in found if item["type"] == kind), ("", ""))
-
-    def settle(self) -> None:
-        """Time in which a wrong action would show."""
-        time.sleep(1.5)
-
-    def preview_done(self, name: str, uid: str) -> None:
-        """The preview's pod does its work."""
-        self.until(lambda: self.get("job", f"sj-{uid}-p1"))
-        self.worker_writes(name, {"preview": manifest(make_preview(name=name))})
-        self.job_ends(f"sj-{uid}-p1", "Complete")
-        self.until(lambda: self.condition(name, "PreviewReady")[0] == "True")
-
-    def selected(self, name: str, **target: Any) -> Json:
-        return {
-            "player_ref": manifest(make_player(name=name)),
-            "target": manifest(make_target(name=name, **target)),
-        }
 
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    with ControlPlane() as plane:
+    with ControlPlane(controllers=True) as plane:
         found = Lab(plane)
-        plane.install_crds()
-        runtime = manifest(make_runtime())
-        runtime["metadata"]["annotations"] = {"playerscore.dev/is-default-runtime": "true"}
-        found.apply(runtime)
-        plane.kubectl("create", "serviceaccount", "playerscore-worker", "-n", "default")
+        found.prepare()
         found.start_operator()
         yield found
-        found.stop_operator()
+        found.stop()
 
 
 def test_a_whole_job_from_draft_to_sealed_result(lab: Lab) -> None:
@@ -147,9 +38,9 @@ def test_a_whole_job_from_draft_to_sealed_result(lab: Lab) -> None:
 
     lab.patch("whole", {"suspend": False})
     lab.until(lambda: lab.get("job", f"sj-{uid}-1"))
-    generation = lab.get("scoringjob", "whole")["status"]["run"]["generation"]
-    lab.worker_writes("whole", {"result": manifest(make_result(generation=generation))})
-    lab.job_ends(f"sj-{uid}-1", "Complete")
+    lab.pod_runs(f"sj-{uid}-1")
+    lab.until(lambda: lab.step("whole") == "ANALYZING")
+    lab.attempt_done("whole", uid)
     lab.until(lambda: lab.step("whole") == "COMPLETED")
 
     job = lab.get("scoringjob", "whole")
@@ -197,23 +88,44 @@ def test_a_manifest_with_everything_in_it_starts_only_after_its_preview(lab: Lab
     lab.until(lambda: lab.get("job", f"sj-{uid}-1"))
 
 
-def test_a_pause_stops_the_attempt_and_resuming_starts_another(lab: Lab) -> None:
+def test_after_a_pause_the_next_attempt_waits_until_the_old_pod_is_gone(lab: Lab) -> None:
+    uid = lab.get("scoringjob", "gitops")["metadata"]["uid"]
+    pod = lab.pod_runs(f"sj-{uid}-1")
+    lab.until(lambda: lab.condition("gitops", "Running") == ("True", "PodRunning"))
+    lab.patch("gitops", {"suspend": True})
+    lab.until(lambda: lab.condition("gitops", "Reconciling") == ("True", "StoppingOldAttempt"))
+    lab.patch("gitops", {"suspend": False})
+    lab.settle()
+
+    assert lab.get("pod", pod)["metadata"]["deletionTimestamp"]
+    assert lab.get("job", f"sj-{uid}-2") == {}
+
+    lab.pod_goes(pod)
+
+    lab.until(lambda: lab.get("job", f"sj-{uid}-2"))
+    assert lab.get("job", f"sj-{uid}-1") == {}
+
+
+def test_a_paused_job_rests_when_its_pod_is_gone(lab: Lab) -> None:
     uid = lab.get("scoringjob", "gitops")["metadata"]["uid"]
     lab.patch("gitops", {"suspend": True})
-    lab.until(lambda: lab.get("job", f"sj-{uid}-1") == {})
-    lab.until(lambda: lab.condition("gitops", "Running")[1] == "Suspended")
+    lab.until(lambda: lab.get("job", f"sj-{uid}-2") == {})
+    lab.until(lambda: lab.condition("gitops", "Reconciling") == ("False", "Settled"))
 
+    assert lab.condition("gitops", "Running") == ("False", "Suspended")
     assert lab.step("gitops") == "READY_TO_ENQUEUE"
 
     lab.patch("gitops", {"suspend": False})
 
-    lab.until(lambda: lab.get("job", f"sj-{uid}-2"))
+    lab.until(lambda: lab.get("job", f"sj-{uid}-3"))
 
 
 def test_a_restart_of_the_operator_changes_nothing(lab: Lab) -> None:
     uid = lab.get("scoringjob", "gitops")["metadata"]["uid"]
+    lab.pod_runs(f"sj-{uid}-3")
+    lab.until(lambda: lab.step("gitops") == "ANALYZING")
     before = lab.get("scoringjob", "gitops")["status"]
-    child = lab.get("job", f"sj-{uid}-2")["metadata"]["uid"]
+    child = lab.get("job", f"sj-{uid}-3")["metadata"]["uid"]
 
     assert lab.stop_operator() == 0
 
@@ -222,32 +134,150 @@ def test_a_restart_of_the_operator_changes_nothing(lab: Lab) -> None:
     lab.settle()
 
     assert lab.get("scoringjob", "gitops")["status"] == before
-    assert lab.get("job", f"sj-{uid}-2")["metadata"]["uid"] == child
-    assert lab.get("job", f"sj-{uid}-3") == {}
+    assert lab.get("job", f"sj-{uid}-3")["metadata"]["uid"] == child
+    assert lab.get("job", f"sj-{uid}-4") == {}
 
 
 def test_bad_input_found_by_the_preview_fails_the_job_with_the_workers_words(lab: Lab) -> None:
     uid = lab.create_job("bad")
-    name = f"sj-{uid}-p1"
-    lab.until(lambda: lab.get("job", name))
-    lab.apply(_failed_pod(uid, name, "bad"))
-    terminated = {"exitCode": 42, "message": '{"code": "VIDEO_NOT_A_VIDEO", "message": "no video here"}'}
-    status = {"phase": "Failed", "initContainerStatuses": [_ended("fetch", terminated)]}
-    lab.plane.kubectl(
-        "patch",
-        "pod",
-        f"{name}-x",
-        "--subresource=status",
-        "--type=merge",
-        "-p",
-        json.dumps({"status": status}),
-    )
-    lab.job_ends(name, "Failed")
+    lab.pod_runs(f"sj-{uid}-p1")
+    lab.pod_ends(f"sj-{uid}-p1", 42, '{"code": "VIDEO_NOT_A_VIDEO", "message": "no video here"}', "fetch")
     lab.until(lambda: lab.step("bad") == "FAILED")
 
     assert lab.condition("bad", "Succeeded") == ("False", "VIDEO_NOT_A_VIDEO")
     assert lab.condition("bad", "Stalled") == ("True", "VIDEO_NOT_A_VIDEO")
     assert lab.get("job", f"sj-{uid}-p2") == {}
+
+
+def test_a_failed_attempt_is_repeated_and_its_last_words_are_on_the_job(lab: Lab) -> None:
+    uid = lab.create_job("again", lab.ready("again"))
+    lab.pod_runs(f"sj-{uid}-1")
+    lab.pod_ends(f"sj-{uid}-1", 1, "Traceback: no route to the store")
+    lab.until(lambda: lab.condition("again", "Running") == ("False", "WORKER_FAILED"))
+
+    assert "no route to the store" in lab.conditions("again")["Running"]["message"]
+
+    lab.until(lambda: lab.get("job", f"sj-{uid}-2"))
+    run = lab.get("scoringjob", "again")["status"]["run"]
+
+    assert (run["attempt"], run["failures"], run["failedAttempt"]) == (2, 1, 1)
+
+
+def test_a_lost_report_is_read_from_the_pods_last_words_with_its_generation(lab: Lab) -> None:
+    uid = lab.create_job("lost-report", lab.ready("lost-report"))
+    lab.pod_runs(f"sj-{uid}-1")
+    lab.until(lambda: lab.step("lost-report") == "ANALYZING")
+    generation = lab.get("scoringjob", "lost-report")["status"]["run"]["generation"]
+    lab.pod_ends(f"sj-{uid}-1", 0, json.dumps(manifest(make_result(generation=generation))))
+    lab.until(lambda: lab.step("lost-report") == "COMPLETED")
+
+    assert lab.get("scoringjob", "lost-report")["status"]["result"]["generation"] == generation
+
+
+def test_an_end_without_a_result_is_a_failure_with_that_name(lab: Lab) -> None:
+    uid = lab.create_job("silent", lab.ready("silent") | {"retry": {"limit": 0}})
+    lab.pod_runs(f"sj-{uid}-1")
+    lab.pod_ends(f"sj-{uid}-1")
+    lab.until(lambda: lab.step("silent") == "FAILED")
+
+    assert lab.condition("silent", "Succeeded") == ("False", "NO_RESULT")
+
+
+def test_an_image_that_does_not_exist_fails_at_once_with_the_kubelets_words(lab: Lab) -> None:
+    uid = lab.create_job("no-image", lab.ready("no-image"))
+    lab.pod_waits(f"sj-{uid}-1", "ErrImagePull", "docker.example/worker:none: not found")
+    lab.until(lambda: lab.step("no-image") == "FAILED")
+
+    assert lab.condition("no-image", "Stalled") == ("True", "IMAGE_PULL_FAILED")
+    assert "worker:none: not found" in lab.conditions("no-image")["Succeeded"]["message"]
+    lab.until(lambda: lab.get("job", f"sj-{uid}-1") == {})
+
+
+def test_a_registry_that_is_away_is_waited_for_until_the_start_deadline(lab: Lab) -> None:
+    uid = lab.create_job("no-registry", lab.ready("no-registry") | {"startDeadlineSeconds": 4})
+    lab.pod_waits(f"sj-{uid}-1", "ImagePullBackOff", "connection refused")
+    lab.until(lambda: lab.condition("no-registry", "Running") == ("False", "PodPending"))
+    lab.until(lambda: lab.step("no-registry") == "FAILED")
+
+    assert lab.condition("no-registry", "Succeeded") == ("False", "START_DEADLINE_EXCEEDED")
+    assert "connection refused" in lab.conditions("no-registry")["Succeeded"]["message"]
+
+
+def test_a_job_that_a_quota_refuses_says_so_and_starts_when_there_is_room(lab: Lab) -> None:
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "jobs"},
+        "spec": {"hard": {"count/jobs.batch": "0"}},
+    }
+    lab.apply(quota)
+    used = {"hard": {"count/jobs.batch": "0"}, "used": {"count/jobs.batch": "0"}}
+    lab.plane.kubectl(
+        "patch",
+        "resourcequota",
+        "jobs",
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+        json.dumps({"status": used}),
+    )
+    lab.settle()
+    uid = lab.create_job("no-room", lab.ready("no-room"))
+    lab.until(lambda: lab.condition("no-room", "Reconciling") == ("True", "QUOTA_EXCEEDED"))
+
+    assert "exceeded quota: jobs" in lab.conditions("no-room")["Running"]["message"]
+    assert lab.get("scoringjob", "no-room")["status"]["run"]["attempt"] == 1
+
+    lab.settle()
+    warnings = [
+        item["reason"]
+        for item in lab.items("events.events.k8s.io")
+        if item["regarding"]["name"] == "no-room" and item["type"] == "Warning"
+    ]
+
+    assert warnings == ["QUOTA_EXCEEDED"]
+
+    lab.plane.kubectl("delete", "resourcequota", "jobs")
+    lab.until(lambda: lab.get("job", f"sj-{uid}-1"))
+    lab.until(lambda: lab.condition("no-room", "Reconciling") == ("False", "Settled"))
+
+    assert lab.condition("no-room", "Running") == ("False", "Launched")
+
+
+def test_a_job_that_is_not_valid_says_so_and_starts_when_the_runtime_is_corrected(lab: Lab) -> None:
+    wrong = {"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}}
+    lab.runtime("wrong", resources=wrong)
+    uid = lab.create_job("invalid", lab.ready("invalid") | {"runtimeName": "wrong"})
+    lab.until(lambda: lab.condition("invalid", "Running") == ("False", "CREATE_REFUSED"))
+
+    assert "must be less than or equal to memory limit" in lab.conditions("invalid")["Reconciling"]["message"]
+
+    lab.runtime("wrong", resources={"limits": {"memory": "1Gi"}})
+
+    lab.until(lambda: lab.get("job", f"sj-{uid}-1"))
+
+
+def test_a_runtime_that_comes_later_starts_what_waits_for_it(lab: Lab) -> None:
+    uid = lab.create_job("early", lab.ready("early") | {"runtimeName": "later"})
+    lab.until(lambda: lab.condition("early", "Reconciling") == ("True", "RUNTIME_NOT_FOUND"))
+    lab.runtime("later")
+
+    lab.until(lambda: lab.get("job", f"sj-{uid}-1"), seconds=5)
+
+
+def test_an_ended_job_goes_after_its_time_unless_git_holds_it(lab: Lab) -> None:
+    for name in ("short", "held"):
+        spec = lab.ready(name) | {"retry": {"limit": 0}, "ttlSecondsAfterFinished": 3}
+        uid = lab.create_job(name, spec)
+        if name == "held":
+            lab.plane.kubectl("annotate", "scoringjob", name, "argocd.argoproj.io/tracking-id=x")
+        lab.pod_runs(f"sj-{uid}-1")
+        lab.attempt_done(name, uid)
+    lab.until(lambda: lab.get("scoringjob", "short") == {})
+    lab.until(lambda: lab.step("held") == "COMPLETED")
+    time.sleep(3.5)
+
+    assert lab.step("held") == "COMPLETED"
 
 
 def test_an_unprepared_namespace_is_told_on_the_job(lab: Lab) -> None:
@@ -274,22 +304,3 @@ def test_a_deleted_job_needs_no_operator(lab: Lab) -> None:
     assert lab.get("scoringjob", "wrong") == {}
 
     lab.start_operator()
-
-
-def _failed_pod(uid: str, job_name: str, owner: str) -> Json:
-    labels = {"playerscore.dev/uid": uid, "playerscore.dev/job": owner, "job-name": job_name}
-    container = {"name": "analyze", "image": "none"}
-    spec = {"containers": [container], "initContainers": [{"name": "fetch", "image": "none"}]}
-    metadata = {"name": f"{job_name}-x", "labels": labels}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
-
-
-def _ended(name: str, terminated: Json) -> Json:
-    return {
-        "name": name,
-        "image": "none",
-        "imageID": "none",
-        "ready": False,
-        "restartCount": 0,
-        "state": {"terminated": terminated},
-    }

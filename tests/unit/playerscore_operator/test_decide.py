@@ -73,6 +73,24 @@ def terminated(name: str, code: int, message: str = "") -> dict[str, Any]:
     return {"name": name, "state": {"terminated": {"exitCode": code, "message": message}}}
 
 
+def stored(observed: Observed, decision: Decision, **changes: Any) -> Observed:
+    """The world after the decision's status write, without children."""
+    assert decision.status is not None
+    before = observed.status.model_dump(mode="json", exclude_none=True)
+    status = ScoringJobStatus.model_validate(merge(before, decision.status))
+    return replace(observed, status=status, **changes)
+
+
+def merge(before: Any, patch: Any) -> Any:
+    """A merge patch (RFC 7386)."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(before) if isinstance(before, dict) else {}
+    for key, value in patch.items():
+        merged[key] = merge(merged.get(key), value)
+    return {key: value for key, value in merged.items() if value is not None}
+
+
 def created(decision: Decision) -> list[str]:
     return [body["metadata"]["name"] for body in decision.creates]
 
@@ -88,22 +106,22 @@ def step(decision: Decision) -> str:
     return str(decision.status["progress"]["step"])
 
 
-def test_a_draft_gets_its_preview_at_once_by_a_guarded_write() -> None:
+def test_a_draft_gets_its_preview_at_once() -> None:
     decision = decide(world(), NOW, API)
 
     assert created(decision) == [f"sj-{UID}-p1"]
-    assert decision.guarded
+    assert not decision.unproven
     assert decision.status is not None
     assert decision.status["run"] == {"previewAttempt": 1}
     assert decision.status["observedGeneration"] == 3
 
 
-def test_a_ready_job_starts_by_a_guarded_write_that_clears_the_older_result() -> None:
+def test_a_ready_job_starts_by_a_write_that_clears_the_older_result() -> None:
     status = make_status(result=make_result(), progress=Progress(percent=40))
     decision = decide(world(make_ready_spec(suspend=False), status), NOW, API)
 
     assert created(decision) == [f"sj-{UID}-1"]
-    assert decision.guarded
+    assert not decision.unproven
     assert decision.status is not None
     assert decision.status["result"] is None
     assert decision.status["progress"] == {"step": "QUEUED", "percent": None}
@@ -152,7 +170,13 @@ def test_a_crash_between_the_write_and_the_create_is_made_good() -> None:
     decision = decide(running(status), NOW, API)
 
     assert created(decision) == [f"sj-{UID}-1"]
-    assert not decision.guarded
+    assert decision.unproven
+
+
+def test_a_job_edited_between_the_write_and_the_create_is_judged_anew() -> None:
+    status = make_status(run=make_run(1, generation=2), conditions=[LAUNCHED])
+
+    assert created(decide(running(status), NOW, API)) == [f"sj-{UID}-2"]
 
 
 def test_a_child_deleted_by_hand_means_a_new_attempt() -> None:
@@ -241,32 +265,69 @@ def test_a_failure_ends_the_job_with_its_reason(code: int, message: str, limit: 
 
 
 @pytest.mark.parametrize(
-    ("code", "failures", "retried"), [(1, 0, True), (1, 2, False), (43, 0, True), (43, 1, False)]
+    ("code", "run", "retried"),
+    [
+        (1, {}, True),
+        (1, {"failures": 1}, True),
+        (1, {"failures": 2}, False),
+        (43, {}, True),
+        (43, {"failures": 2}, True),  # counted apart
+        (43, {"memory_failures": 1}, False),
+        (1, {"memory_failures": 1, "failures": 1}, True),
+    ],
 )
-def test_the_machines_failures_are_retried_within_their_limit(
-    code: int, failures: int, retried: bool
+def test_the_machines_failures_are_retried_within_their_limits(
+    code: int, run: dict[str, int], retried: bool
 ) -> None:
-    run = make_run(1, generation=3, failures=failures)
-    observed = running(
-        make_status(run=run, conditions=[RUNS]), make_ready_spec(suspend=False, retry=Retry(limit=2))
-    )
+    status = make_status(run=make_run(1, generation=3, **run), conditions=[RUNS])
+    observed = running(status, make_ready_spec(suspend=False, retry=Retry(limit=2)))
     dead = pod(containerStatuses=[terminated("analyze", code)])
-    decision = decide(with_child(observed, attempt(observed), "Failed", pods=(dead,)), NOW, API)
+    counted = decide(with_child(observed, attempt(observed), "Failed", pods=(dead,)), NOW, API)
 
-    assert (created(decision) == [f"sj-{UID}-2"]) is retried
-    assert (
-        decision.status is not None and decision.status["progress"].get("step") == "FAILED"
-    ) is not retried
+    assert created(counted) == []
+    assert counted.status is not None
+    assert counted.status["run"]["failedAttempt"] == 1
+    assert (counted.status["progress"].get("step") == "FAILED") is not retried
+    if retried:
+        later = decide(stored(observed, counted), NOW + timedelta(minutes=10), API)
+        assert created(later) == [f"sj-{UID}-2"]
 
 
-def test_a_pause_deletes_the_attempt() -> None:
+def test_the_attempt_after_one_without_memory_is_told_so_and_keeps_the_counts() -> None:
+    run = make_run(1, generation=3, failures=1, memory_failures=1, failed_attempt=1)
+    decision = decide(running(make_status(run=run, conditions=[RUNS])), NOW, API)
+    task = decision.creates[0]["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"]
+
+    assert '"memory_failures":1' in task
+    assert decision.status is not None
+    assert decision.status["run"].get("failures", 1) == 1
+    assert decision.status["run"].get("memoryFailures", 1) == 1
+
+
+def test_a_pause_deletes_the_attempt_and_rests_when_it_is_gone() -> None:
     enqueued = running()
     observed = replace(with_child(enqueued, attempt(enqueued)), spec=make_ready_spec(suspend=True))
-    decision = decide(observed, NOW, API)
+    stopping = decide(observed, NOW, API)
 
-    assert decision.deletes == [f"sj-{UID}-1"]
-    assert claim(decision, ConditionType.RUNNING) == ("False", "Suspended")
-    assert step(decision) == "READY_TO_ENQUEUE"
+    assert stopping.deletes == [f"sj-{UID}-1"]
+    assert claim(stopping, ConditionType.RUNNING) == ("False", "StoppingOldAttempt")
+    assert claim(stopping, ConditionType.RECONCILING) == ("True", "StoppingOldAttempt")
+    assert step(stopping) == "READY_TO_ENQUEUE"
+
+    gone = decide(stored(observed, stopping, jobs={}), NOW, API)
+
+    assert claim(gone, ConditionType.RUNNING) == ("False", "Suspended")
+    assert claim(gone, ConditionType.RECONCILING) == ("False", "Settled")
+
+
+@pytest.mark.parametrize("phase", ["Pending", "Running"])
+def test_a_pod_of_the_old_attempt_that_still_works_holds_the_new_one_back(phase: str) -> None:
+    observed = running(make_status(run=make_run(1, generation=3), conditions=[PAUSED]))
+    left = pod(phase=phase)
+
+    assert created(decide(replace(observed, pods=[left]), NOW, API)) == []
+    left["status"]["phase"] = "Failed"
+    assert created(decide(replace(observed, pods=[left]), NOW, API)) == [f"sj-{UID}-2"]
 
 
 def test_resuming_waits_for_the_old_attempt_to_be_gone() -> None:

@@ -17,7 +17,7 @@ from builders import (
     make_status,
 )
 from playerscore.names import ConditionType, Step
-from playerscore.resources import Progress, ScoringJobStatus
+from playerscore.resources import Progress, Retry, ScoringJobStatus
 from playerscore_operator.decide import Decision, decide
 from playerscore_operator.manifests import analysis_job, preview_job
 from playerscore_operator.observe import Observed
@@ -150,21 +150,46 @@ def test_a_result_of_an_attempt_that_was_paused_is_not_sealed() -> None:
     assert step(decide(observed, NOW, API)) != "COMPLETED"
 
 
-@pytest.mark.parametrize(
-    ("failures", "seconds", "again"),
-    [(0, 4, False), (0, 6, True), (1, 6, False), (1, 21, True)],
-    ids=["first-early", "first-due", "second-early", "second-due"],
-)
-def test_a_retry_waits_a_little_longer_each_time(failures: int, seconds: int, again: bool) -> None:
+@pytest.mark.parametrize(("failures", "seconds"), [(0, 5), (1, 20), (2, 80), (9, 300)])
+def test_a_retry_waits_longer_each_time_from_the_end_of_the_failed_one(failures: int, seconds: int) -> None:
     run = make_run(1, generation=3, failures=failures)
     failed = pod(f"sj-{UID}-1", analyze={"terminated": {"exitCode": 1, "message": "no route to the store"}})
-    observed = with_attempt(launched(run=run), "Failed", pods=[failed])
+    spec = make_ready_spec(suspend=False, retry=Retry(limit=20))
+    observed = replace(with_attempt(launched(run=run), "Failed", pods=[failed]), spec=spec)
     ended = NOW - timedelta(minutes=1)
-    decision = decide(observed, ended + timedelta(seconds=seconds), API)
+    counted = decide(observed, ended, API)
+
+    assert claim(counted, ConditionType.RUNNING) == ("False", "WORKER_FAILED")
+    assert claim(counted, ConditionType.STALLED) == ("False", "Settled")
+    assert counted.requeue_seconds == seconds
+    assert counted.status is not None
+    assert datetime.fromisoformat(counted.status["run"]["retryTime"]) == ended + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(("seconds", "again"), [(-1, False), (1, True)])
+def test_a_counted_failure_needs_its_job_no_more(seconds: int, again: bool) -> None:
+    run = make_run(1, generation=3, failures=2, failed_attempt=1, retry_time=NOW - timedelta(seconds=seconds))
+    decision = decide(launched(run=run), NOW, API)
 
     assert bool(decision.creates) == again
-    assert again or claim(decision, ConditionType.RUNNING) == ("False", "WORKER_FAILED")
-    assert again or (decision.requeue_seconds or 0) > 0
+    assert again or decision.requeue_seconds == -seconds
+
+
+def test_a_job_that_somebody_deletes_is_followed_by_another_attempt_with_the_same_counts() -> None:
+    run = make_run(1, generation=3, failures=2, launch_time=NOW - timedelta(seconds=60))
+    decision = decide(launched(run=run), NOW, API)
+
+    assert [body["metadata"]["name"] for body in decision.creates] == [f"sj-{UID}-2"]
+    assert "failures" not in (decision.status or {})["run"]
+
+
+def test_attempts_that_are_deleted_at_once_do_not_follow_each_other_at_once() -> None:
+    run = make_run(1, generation=3, launch_time=NOW - timedelta(seconds=1))
+    decision = decide(launched(run=run), NOW, API)
+
+    assert decision.creates == []
+    assert claim(decision, ConditionType.RECONCILING) == ("True", "JobDeleted")
+    assert decision.requeue_seconds == 9
 
 
 @pytest.mark.parametrize("code", ["bad code!", "", "-x", "lower", "A" * 65])

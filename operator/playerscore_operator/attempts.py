@@ -1,0 +1,250 @@
+"""One analysis attempt: launched by a judged write, watched, stopped, repeated, ended. Pure.
+
+A new attempt starts only when nothing of an older one is left, neither its Job nor a pod that may still work.
+"""
+
+from datetime import datetime, timedelta
+
+from playerscore import names
+from playerscore.names import ConditionType, Reason, Step
+from playerscore.resources import ScoringRuntimeSpec
+from playerscore_operator import children, manifests, waits
+from playerscore_operator.children import Blame, Ending, JobState
+from playerscore_operator.conditions import REFUSED
+from playerscore_operator.observe import Observed
+from playerscore_operator.outcome import GONE_RECHECK_SECONDS, Claim, Claims, Json, Outcome, stamp
+
+STOPPED = frozenset({Reason.SUSPENDED, Reason.STOPPING})
+"""Reasons of Running that say: whatever is left of this attempt is to go, and counts no more."""
+UNSTARTED = frozenset({Reason.LAUNCHED, *REFUSED})
+"""Reasons of Running that say: the attempt's Job was to be created."""
+DELETED_RELAUNCH_SECONDS = 10.0
+"""The least time between two attempts of which somebody deletes the Jobs."""
+
+
+def advance(observed: Observed, runtime: ScoringRuntimeSpec, now: datetime, api_url: str) -> Outcome:
+    """The job may run: start, watch or end its attempt."""
+    if observed.attempt == 0:
+        return launch(observed, runtime, now, api_url)
+    job, pods = _current(observed)
+    if _outdated(observed, job):
+        return stop(observed, "The attempt of an older selection is stopped") or launch(
+            observed, runtime, now, api_url
+        )
+    if observed.run.failed_attempt == observed.attempt:
+        return _after_failure(observed, runtime, now, api_url)
+    if job is None:
+        return _without_child(observed, runtime, now, api_url)
+    state = children.job_state(job)
+    if state is JobState.DELETING:
+        return _taken_away(observed)
+    if state is JobState.ACTIVE:
+        return _runs(observed, runtime, job, pods, now)
+    end = _silent() if state is JobState.COMPLETE else children.ending(job, pods)
+    return _count(observed, runtime, job, end, now)
+
+
+def sealed(observed: Observed) -> Outcome | None:
+    """The end of an attempt whose Job is complete: the reported result, else the termination message's.
+
+    It stands although the job was paused, or lost its runtime, a moment after.
+    """
+    job, pods = _current(observed)
+    if job is None or children.job_state(job) is not JobState.COMPLETE or _outdated(observed, job):
+        return None
+    generation, reported = observed.run.generation, observed.status.result
+    result = reported if reported and reported.generation == generation else children.result_of(pods)
+    if result is None or result.generation != generation:
+        return None
+    claims = admitted(observed)
+    claims[ConditionType.RUNNING] = ("False", Reason.COMPLETED, "The attempt is over")
+    claims[ConditionType.SUCCEEDED] = ("True", Reason.COMPLETED, f"overallScore {result.overall_score}")
+    return Outcome(claims=claims, result=result, ended=Step.COMPLETED)
+
+
+def withheld(observed: Observed, refusal: Claim) -> Outcome:
+    """No attempt may run: what is left of the current one goes, and then the job rests."""
+    claims: Claims = {ConditionType.ADMITTED: refusal}
+    if not observed.attempt:
+        return Outcome(claims=claims)
+    outcome = stop(observed, f"The attempt is stopped. {refusal[2]}") or Outcome(
+        claims={ConditionType.RUNNING: ("False", Reason.SUSPENDED, refusal[2])}
+    )
+    outcome.claims |= claims
+    return outcome
+
+
+def undisturbed(observed: Observed) -> Outcome | None:
+    """An attempt that runs goes on, whatever became of its runtime; None when none runs."""
+    job, pods = _current(observed)
+    if job is None or children.job_state(job) is not JobState.ACTIVE or _outdated(observed, job):
+        return None
+    claims = admitted(observed)
+    if pod := children.running_pod(pods):
+        claims[ConditionType.RUNNING] = _pod_runs(pod)
+    return Outcome(claims=claims)
+
+
+def stop(observed: Observed, message: str) -> Outcome | None:
+    """Delete what is left of the older attempts; None when nothing is."""
+    jobs, pods = children.live_analyses(observed, deleting=True), children.live_analysis_pods(observed)
+    if not jobs and not pods:
+        return None
+    left = ", ".join(sorted(pod["metadata"]["name"] for pod in pods) or sorted(jobs))
+    return Outcome(
+        claims={ConditionType.RUNNING: ("False", Reason.STOPPING, f"{message}; still there: {left}")},
+        deletes=children.live_analyses(observed),
+        requeue_seconds=GONE_RECHECK_SECONDS,
+    )
+
+
+def launch(
+    observed: Observed, runtime: ScoringRuntimeSpec, now: datetime, api_url: str, *, again: bool = False
+) -> Outcome:
+    """The start of an attempt: a guarded status write, then the Job. `again` keeps the counts of failures."""
+    attempt, run = observed.attempt + 1, observed.run
+    claims: Claims = {
+        ConditionType.ADMITTED: ("True", Reason.LAUNCHED, f"Attempt {attempt}"),
+        ConditionType.RUNNING: _starting(attempt),
+    }
+    return Outcome(
+        claims=claims,
+        run={
+            "attempt": attempt,
+            "failures": (run.failures or 0) if again else 0,
+            "memoryFailures": run.memory_failures if again else None,
+            "retryTime": None,
+            "generation": observed.generation,
+            "jobName": names.analysis_job_name(observed.uid, attempt),
+            "runtime": observed.runtime.metadata["name"] if observed.runtime else None,
+            "launchTime": stamp(now),
+            "startTime": None,
+            "completionTime": None,
+            "node": None,
+        },
+        cleared=True,
+        first=attempt == 1,
+        creates=[_body(observed, runtime, attempt, api_url, again=again)],
+    )
+
+
+def admitted(observed: Observed) -> Claims:
+    return {ConditionType.ADMITTED: ("True", Reason.LAUNCHED, f"Attempt {observed.attempt}")}
+
+
+def _body(
+    observed: Observed, runtime: ScoringRuntimeSpec, attempt: int, api_url: str, *, again: bool = True
+) -> Json:
+    memory = observed.run.memory_failures if again else None
+    return manifests.analysis_job(observed, runtime, attempt, api_url, memory_failures=memory)
+
+
+def _current(observed: Observed) -> tuple[Json | None, list[Json]]:
+    return children.child(observed, names.analysis_job_name(observed.uid, observed.attempt))
+
+
+def _outdated(observed: Observed, job: Json | None) -> bool:
+    """Whether the attempt was stopped, or its Job is of another selection."""
+    if observed.condition_reason(ConditionType.RUNNING) in STOPPED:
+        return True
+    return job is not None and manifests.hash_of(job) != manifests.spec_hash(observed)
+
+
+def _starting(attempt: int) -> Claim:
+    return ("False", Reason.LAUNCHED, f"Attempt {attempt} is starting")
+
+
+def _without_child(observed: Observed, runtime: ScoringRuntimeSpec, now: datetime, api_url: str) -> Outcome:
+    """The attempt's Job is missing: it was not created yet, or somebody deleted it."""
+    reason, run = observed.condition_reason(ConditionType.RUNNING), observed.run
+    if reason in UNSTARTED and run.generation == observed.generation:
+        # A refusal stands on the job until the Job is there.
+        claims = admitted(observed)
+        return Outcome(claims=claims, creates=[_body(observed, runtime, observed.attempt, api_url)])
+    if children.live_analyses(observed, deleting=True) or children.live_analysis_pods(observed):
+        return _taken_away(observed)
+    launched = run.launch_time
+    if launched is not None and reason not in UNSTARTED:
+        left = (launched + timedelta(seconds=DELETED_RELAUNCH_SECONDS) - now).total_seconds()
+        if left > 0:
+            return _taken_away(observed, left)
+    return launch(observed, runtime, now, api_url, again=True)
+
+
+def _taken_away(observed: Observed, seconds: float = GONE_RECHECK_SECONDS) -> Outcome:
+    claims = admitted(observed)
+    text = (
+        "The attempt's Job was deleted, not by the operator; another attempt follows when all of it is gone"
+    )
+    claims[ConditionType.RUNNING] = ("False", Reason.JOB_DELETED, text)
+    return Outcome(claims=claims, requeue_seconds=seconds)
+
+
+def _pod_runs(pod: Json) -> Claim:
+    name, node = pod["metadata"]["name"], children.node_of(pod)
+    if children.node_is_lost(pod):
+        return ("Unknown", Reason.NODE_LOST, f"Node {node} of pod {name} does not answer")
+    if words := children.disruption(pod):
+        return ("True", Reason.DISRUPTED, f"Pod {name} is being taken away: {words}; another follows")
+    return ("True", Reason.POD_RUNNING, f"Pod {name}")
+
+
+def _runs(
+    observed: Observed, runtime: ScoringRuntimeSpec, job: Json, pods: list[Json], now: datetime
+) -> Outcome:
+    claims = admitted(observed)
+    orphans = [name for name in children.live_analyses(observed) if name != job["metadata"]["name"]]
+    if pod := children.running_pod(pods):
+        claims[ConditionType.RUNNING] = _pod_runs(pod)
+        started = observed.run.start_time or now
+        run: Json = {"node": children.node_of(pod), "startTime": stamp(started)}
+        return Outcome(claims=claims, run=run, deletes=orphans)
+    waiting = waits.look(observed, runtime, job, pods, now)
+    if waiting.over is not None:
+        return waits.failed(waiting.over)
+    claims[ConditionType.RUNNING] = _pending(observed, job, waiting.words)
+    return Outcome(claims=claims, deletes=orphans, requeue_seconds=waiting.next_seconds)
+
+
+def _pending(observed: Observed, job: Json, words: str | None) -> Claim:
+    if job.get("spec", {}).get("suspend"):
+        return ("False", Reason.QUEUED, words or "")
+    return ("False", Reason.POD_PENDING, words) if words else _starting(observed.attempt)
+
+
+def _silent() -> Ending:
+    return Ending(Blame.MACHINE, Reason.NO_RESULT, "The worker ended without a result")
+
+
+def _count(observed: Observed, runtime: ScoringRuntimeSpec, job: Json, end: Ending, now: datetime) -> Outcome:
+    """A failed attempt is counted once; then another follows after a pause, or the job has failed."""
+    run, limit = observed.run, (observed.spec.retry or runtime.retry).limit
+    memory = end.blame is Blame.MEMORY
+    failures = (run.failures or 0) + (not memory)
+    memory_failures = (run.memory_failures or 0) + memory
+    left = {Blame.MACHINE: failures <= limit, Blame.MEMORY: memory_failures <= min(limit, 1)}
+    counted: Json = {
+        "failures": failures,
+        "memoryFailures": memory_failures or None,
+        "failedAttempt": observed.attempt,
+    }
+    if not left.get(end.blame, False):
+        outcome = waits.failed(end)
+        outcome.run = counted
+        return outcome
+    due = (children.failed_at(job) or now) + waits.pause(failures + memory_failures)
+    return Outcome(
+        claims={ConditionType.RUNNING: ("False", end.code, end.message)},
+        run=counted | {"retryTime": stamp(due)},
+        requeue_seconds=max(0.0, (due - now).total_seconds()),
+    )
+
+
+def _after_failure(observed: Observed, runtime: ScoringRuntimeSpec, now: datetime, api_url: str) -> Outcome:
+    """The failure is counted: the next attempt starts when its time has come."""
+    due = observed.run.retry_time
+    if due is not None and due > now:
+        return Outcome(requeue_seconds=(due - now).total_seconds())
+    return stop(observed, "A failed attempt is cleared away") or launch(
+        observed, runtime, now, api_url, again=True
+    )

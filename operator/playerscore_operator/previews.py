@@ -1,0 +1,94 @@
+"""The preview of one job: started at once, watched, repeated after a failure of the machine. Pure."""
+
+from datetime import datetime
+
+from playerscore import names
+from playerscore.names import ConditionType, Reason
+from playerscore.resources import ScoringRuntimeSpec
+from playerscore_operator import children, manifests, waits
+from playerscore_operator.children import Blame, Ending, JobState
+from playerscore_operator.conditions import REFUSED
+from playerscore_operator.observe import Observed
+from playerscore_operator.outcome import GONE_RECHECK_SECONDS, Claim, Claims, Json, Outcome
+
+STARTING = "The preview is being started"
+
+
+def advance(observed: Observed, runtime: ScoringRuntimeSpec, now: datetime, api_url: str) -> Outcome:
+    """The preview's next move. Only while none is stored."""
+    number = observed.preview_attempt
+    if number == 0:
+        return _start(observed, runtime, 1, api_url)
+    job, pods = children.child(observed, names.preview_job_name(observed.uid, number))
+    if job is None:
+        if observed.condition_reason(ConditionType.PREVIEW_READY) in REFUSED:
+            return Outcome(creates=[manifests.preview_job(observed, runtime, number, api_url)])
+        body = manifests.preview_job(observed, runtime, number, api_url)
+        return Outcome(claims=_claim(STARTING), creates=[body])
+    state = children.job_state(job)
+    if state is JobState.ACTIVE:
+        return _runs(observed, runtime, job, pods, now)
+    if state is JobState.DELETING:
+        return Outcome(claims=_claim("The preview is being stopped"), requeue_seconds=GONE_RECHECK_SECONDS)
+    end = _silent() if state is JobState.COMPLETE else children.ending(job, pods)
+    return _again_or_failed(observed, runtime, job, end, now, api_url)
+
+
+def claim(status: str, reason: Reason | str, message: str) -> Claims:
+    return {ConditionType.PREVIEW_READY: (status, reason, message)}
+
+
+def ready(observed: Observed) -> Claim:
+    """The claim once no preview is to be made any more."""
+    if observed.status.preview is None:
+        return ("False", Reason.PREVIEW_DISABLED, "spec.preview.disabled is set")
+    return ("True", Reason.PREVIEW_READY, f"{len(observed.status.preview.frames)} frames to pick from")
+
+
+def _claim(message: str) -> Claims:
+    return claim("False", Reason.PREVIEW_RUNNING, message)
+
+
+def _start(observed: Observed, runtime: ScoringRuntimeSpec, number: int, api_url: str) -> Outcome:
+    return Outcome(
+        claims=_claim(STARTING),
+        run={"previewAttempt": number},
+        first=number == 1,
+        creates=[manifests.preview_job(observed, runtime, number, api_url)],
+    )
+
+
+def _runs(
+    observed: Observed, runtime: ScoringRuntimeSpec, job: Json, pods: list[Json], now: datetime
+) -> Outcome:
+    if children.running_pod(pods):
+        return Outcome(claims=_claim("The preview is being made"))
+    waiting = waits.look(observed, runtime, job, pods, now)
+    if waiting.over is not None:
+        return _failed(waiting.over)
+    return Outcome(claims=_claim(waiting.words or STARTING), requeue_seconds=waiting.next_seconds)
+
+
+def _again_or_failed(
+    observed: Observed, runtime: ScoringRuntimeSpec, job: Json, end: Ending, now: datetime, api_url: str
+) -> Outcome:
+    number = observed.preview_attempt
+    limit = (observed.spec.retry or runtime.retry).limit
+    allowed = {Blame.MACHINE: limit, Blame.MEMORY: min(limit, 1)}.get(end.blame, 0)
+    if number > allowed:
+        return _failed(end)
+    due = waits.retry_due(job, number)
+    if due is not None and due > now:
+        words = f"Tried again soon. {end.message}"
+        return Outcome(claims=_claim(words), requeue_seconds=(due - now).total_seconds())
+    return _start(observed, runtime, number + 1, api_url)
+
+
+def _failed(end: Ending) -> Outcome:
+    outcome = waits.failed(end)
+    outcome.claims |= claim("False", end.code, end.message)
+    return outcome
+
+
+def _silent() -> Ending:
+    return Ending(Blame.MACHINE, Reason.NO_RESULT, "The preview's pod ended without writing status.preview")

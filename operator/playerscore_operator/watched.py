@@ -1,0 +1,140 @@
+"""What the watches said, kept small: an aid, never the truth of anything that starts, stops or ends a run.
+
+The newest body of a job that waits to be looked at, and the children of jobs that go on, as JSON bytes of the
+fields that decisions read. A restart begins with an empty one. Whatever rests on what is *not* here is decided
+again on live reads (`Decision.unproven`), and every status write is a compare-and-swap.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from playerscore import names
+
+Json = dict[str, Any]
+Key = tuple[str, str]
+"""Namespace and name of a ScoringJob."""
+Ref = tuple[str, str, str]
+"""Kind (`scoringjobs`, `jobs`, `pods`), namespace and name."""
+
+MOST_BODIES = 1000
+"""So many bodies wait at most; the jobs of later events are read when their turn comes."""
+METADATA = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "ownerReferences")
+POD_STATUS = ("phase", "reason", "conditions", "initContainerStatuses", "containerStatuses")
+
+
+class Watched:
+    """The newest versions seen, and what is worth keeping of the objects."""
+
+    def __init__(self) -> None:
+        self._versions: dict[Ref, int] = {}
+        self._bodies: dict[Key, bytes] = {}
+        self._children: dict[str, dict[tuple[str, str], bytes]] = {}
+        self._owners: dict[Ref, tuple[Key, str]] = {}
+
+    def job_event(self, body: Json, *, deleted: bool) -> bool:
+        """Whether the event says something that was not known."""
+        ref = _ref("scoringjobs", body)
+        key = ref[1:]
+        if deleted:
+            self._versions.pop(ref, None)
+            self._bodies.pop(key, None)
+            self._children.pop(body["metadata"]["uid"], None)
+            return False
+        if not self.newer(ref, body):
+            return False
+        if len(self._bodies) < MOST_BODIES or key in self._bodies:
+            body = {**body, "metadata": {**body["metadata"], "managedFields": None}}
+            self._bodies[key] = orjson.dumps(body)
+        return True
+
+    def child_event(self, kind: str, body: Json, *, deleted: bool) -> Key | None:
+        """The job to look at, when the event says something that was not known."""
+        ref, labels = _ref(kind, body), body["metadata"].get("labels") or {}
+        key, uid = (ref[1], labels[names.JOB_LABEL]), labels[names.UID_LABEL]
+        if deleted:
+            self._drop(ref, uid)
+            return key
+        if not self.newer(ref, body):
+            return None
+        self._owners[ref] = (key, uid)
+        self._children.setdefault(uid, {})[kind, ref[2]] = orjson.dumps(_pruned(kind, body))
+        return key
+
+    def newer(self, ref: Ref, body: Json) -> bool:
+        """Note the object's version; False when that or a later one is known already."""
+        version = int(body["metadata"]["resourceVersion"])
+        if self._versions.get(ref, -1) >= version:
+            return False
+        self._versions[ref] = version
+        return True
+
+    def written(self, body: Json) -> None:
+        """The answer to our own status write: its event will say nothing new."""
+        ref = _ref("scoringjobs", body)
+        self.newer(ref, body)
+        self._bodies.pop(ref[1:], None)
+
+    def take(self, key: Key) -> bytes | None:
+        """The newest body of a job that events brought since it was last taken."""
+        return self._bodies.pop(key, None)
+
+    def children(self, uid: str) -> tuple[list[Json], list[Json]]:
+        """The child Jobs and pods of one job, as far as they are known."""
+        known = self._children.get(uid, {})
+        jobs = [orjson.loads(body) for (kind, _), body in known.items() if kind == "jobs"]
+        return jobs, [orjson.loads(body) for (kind, _), body in known.items() if kind == "pods"]
+
+    def release(self, uid: str) -> None:
+        """An ended job needs its children no more."""
+        self._children.pop(uid, None)
+
+    def missed(self, kind: str, listed: Iterable[tuple[Ref, int, Key]]) -> set[Key]:
+        """The jobs of which a full listing knows what no event brought; the listing counts as seen."""
+        found: set[Key] = set()
+        there: set[Ref] = set()
+        for ref, version, key in listed:
+            there.add(ref)
+            if self._versions.get(ref, -1) < version:
+                self._versions[ref] = version
+                self._bodies.pop(key, None)
+                found.add(key)
+        for ref in [ref for ref in self._versions if ref[0] == kind and ref not in there]:
+            key, uid = self._owners.get(ref, (ref[1:], ""))
+            self._drop(ref, uid)
+            if kind != "scoringjobs":
+                found.add(key)
+        return found
+
+    def _drop(self, ref: Ref, uid: str) -> None:
+        self._versions.pop(ref, None)
+        self._owners.pop(ref, None)
+        if uid in self._children:
+            self._children[uid].pop((ref[0], ref[2]), None)
+            if not self._children[uid]:
+                del self._children[uid]
+
+
+def _ref(kind: str, body: Json) -> Ref:
+    return kind, body["metadata"]["namespace"], body["metadata"]["name"]
+
+
+def _pruned(kind: str, body: Json) -> Json:
+    """What decisions read of a child."""
+    metadata, status = body["metadata"], body.get("status", {})
+    kept: Json = {"metadata": {key: metadata[key] for key in METADATA if key in metadata}}
+    labels = metadata.get("labels") or {}
+    kept["metadata"]["labels"] = {
+        key: labels[key] for key in ("job-name", names.ATTEMPT_LABEL) if key in labels
+    }
+    if kind == "pods":
+        kept["spec"] = {"nodeName": body["spec"].get("nodeName")}
+        kept["status"] = {key: status[key] for key in POD_STATUS if key in status}
+        return kept
+    annotations = metadata.get("annotations") or {}
+    digest = annotations.get(names.SPEC_HASH_ANNOTATION)
+    kept["metadata"]["annotations"] = {names.SPEC_HASH_ANNOTATION: digest} if digest else {}
+    kept["spec"] = {"suspend": body["spec"].get("suspend")}
+    kept["status"] = {key: status[key] for key in ("startTime", "conditions") if key in status}
+    return kept

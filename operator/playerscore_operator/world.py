@@ -1,0 +1,80 @@
+"""Reads the world around one job: live, or from what the watches said. The platform's part is remembered."""
+
+import time
+
+from playerscore.resources import ScoringJob
+from playerscore_operator.cluster import Cluster
+from playerscore_operator.observe import Json, Observed, assemble, choose_runtime, read_job
+from playerscore_operator.watched import Key, Watched
+
+PREPARED_SECONDS = 60.0
+"""For so long a prepared namespace is taken for prepared; an unprepared one is asked again each time."""
+
+
+class World:
+    """Observes jobs."""
+
+    def __init__(self, cluster: Cluster, watched: Watched) -> None:
+        self.cluster = cluster
+        self.watched = watched
+        self._runtimes: dict[str, Json] | None = None
+        self._prepared: dict[str, float] = {}
+
+    async def known(self, key: Key) -> Observed | None:
+        """From the watches where they brought the job, else its own live read; None when it is gone or going.
+
+        Raises pydantic.ValidationError for an object that the models cannot read, ApiError.
+        """
+        job = await self._job(key, self.watched.take(key))
+        if job is None:
+            return None
+        jobs, pods = self.watched.children(job.metadata["uid"])
+        return await self._whole(job, jobs, pods)
+
+    async def live(self, key: Key) -> Observed | None:
+        """From the API server alone: the job first, so that what its children did later is at most unseen."""
+        job = await self._job(key, None)
+        if job is None:
+            return None
+        uid = job.metadata["uid"]
+        jobs = await self.cluster.children(key[0], uid, "jobs")
+        pods = await self.cluster.children(key[0], uid, "pods")
+        return await self._whole(job, jobs, pods)
+
+    async def _job(self, key: Key, content: bytes | None) -> ScoringJob | None:
+        content = content or await self.cluster.scoringjob(*key)
+        if content is None:
+            return None
+        job = read_job(content)
+        return None if "deletionTimestamp" in job.metadata else job
+
+    async def _whole(self, job: ScoringJob, jobs: list[Json], pods: list[Json]) -> Observed:
+        runtime = choose_runtime(await self._list_runtimes(), job.spec.runtime_name)
+        prepared = await self._is_prepared(job.metadata["namespace"])
+        return assemble(job, jobs, pods, runtime, prepared=prepared)
+
+    async def _list_runtimes(self) -> list[Json]:
+        if self._runtimes is None:
+            await self.refresh()
+        return list((self._runtimes or {}).values())
+
+    async def refresh(self) -> None:
+        """List the runtimes; there are few."""
+        self._runtimes = {item["metadata"]["name"]: item for item in await self.cluster.runtimes()}
+
+    def runtime_event(self, body: Json, *, deleted: bool) -> None:
+        """A runtime changed."""
+        if self._runtimes is None:
+            return
+        self._runtimes.pop(body["metadata"]["name"], None)
+        if not deleted:
+            self._runtimes[body["metadata"]["name"]] = body
+
+    async def _is_prepared(self, namespace: str) -> bool:
+        now = time.monotonic()
+        if self._prepared.get(namespace, 0.0) > now:
+            return True
+        prepared = await self.cluster.prepared(namespace)
+        if prepared:
+            self._prepared[namespace] = now + PREPARED_SECONDS
+        return prepared
