@@ -5,11 +5,15 @@
     - {protocol: TCP, port: 53}
 {{- end }}
 
-{{/* The API server's address is not known to a policy; the cloud's metadata service is kept out. */}}
+{{/* Where the API server's addresses are not named, all are open but the cloud's metadata service. */}}
 {{- define "playerscore.egressApiServer" -}}
 - to:
+    {{- range .Values.networkPolicies.apiServerCidrs }}
+    - ipBlock: {cidr: {{ . | quote }}}
+    {{- else }}
     - ipBlock: {cidr: 0.0.0.0/0, except: [169.254.0.0/16]}
     - ipBlock: {cidr: "::/0", except: ["fe80::/10"]}
+    {{- end }}
   ports:
     {{- range .Values.networkPolicies.apiServerPorts }}
     - {protocol: TCP, port: {{ . }}}
