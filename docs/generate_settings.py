@@ -146,6 +146,14 @@ def _shown(default: Any, computed: bool) -> str:
 
 def _docstrings(settings: type[BaseSettings]) -> dict[str, str]:
     """The string below each attribute: what pydantic calls attribute docstrings."""
+    found: dict[str, str] = {}
+    for owner in settings.__mro__:
+        if issubclass(owner, BaseSettings) and owner is not BaseSettings:
+            found = _own_docstrings(owner) | found
+    return found
+
+
+def _own_docstrings(settings: type[BaseSettings]) -> dict[str, str]:
     body = ast.parse(textwrap.dedent(inspect.getsource(settings))).body[0]
     assert isinstance(body, ast.ClassDef)
     found = {}
