@@ -1,0 +1,143 @@
+"""The chart's CEL against the core's Python: the same doubles to the last bit, and room to spare in its budget."""
+
+import itertools
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cellab import TRACK, CelLab, floats, job, running_cel_lab
+from controlplane import ControlPlane
+from playerscore.geometry import Box, iou
+from playerscore.names import IOU_THRESHOLD
+from playerscore.resources import MAX_FRAMES, MAX_TRACKS
+
+Pair = tuple[Any, Any]
+
+
+@pytest.fixture(scope="module")
+def cel() -> Iterator[CelLab]:
+    with ControlPlane() as plane, running_cel_lab(plane) as found:
+        yield found
+
+
+# --- pairs of boxes -------------------------------------------------------------------------------------
+
+UNIT = st.floats(0, 1) | st.integers(0, 1)
+ANY = st.tuples(UNIT, UNIT, UNIT, UNIT)
+SIDE = st.floats(2**-10, 0.5)
+FITTING = st.tuples(SIDE, SIDE, SIDE, SIDE)
+TINY = st.floats(0, 2**-40) | st.sampled_from([5e-324, 2.0**-1022, 2.0**-540, 2.0**-53, 2.0**-52])
+SMALL = st.tuples(UNIT, UNIT, TINY, TINY)
+HUGE = st.floats(0, 1e70) | st.integers(0, 2**53)
+LARGE = st.tuples(HUGE, HUGE, HUGE, HUGE)
+ULPS = st.integers(-3, 3)
+
+
+def nudged(value: float, ulps: int) -> float:
+    """The double that many steps further."""
+    for _ in range(abs(ulps)):
+        value = math.nextafter(value, math.copysign(math.inf, ulps))
+    return max(value, 0.0)
+
+
+def at_threshold(box: Box) -> list[Box]:
+    """Boxes whose IoU with it is a fifth, but for rounding: parts of it, around it, and moved."""
+    x, y, w, h = box
+    return [
+        Box(x, y, w / 5, h),
+        Box(x, y, w, h * 0.2),
+        Box(x, y, w * 5, h),
+        Box(x + w * 2 / 3, y, w, h),
+        Box(x, y + h - h / 3, w, h),
+        Box(x + w / 2, y + h / 2, w, h / 2),
+    ]
+
+
+@st.composite
+def boundaries(draw: st.DrawFn) -> Pair:
+    """A pair within some last bits of the threshold."""
+    box = draw(FITTING)
+    near = draw(st.sampled_from(at_threshold(Box(*box))))
+    return box, tuple(nudged(value, draw(ULPS)) for value in near)
+
+
+PAIRS = st.one_of(
+    boundaries(),
+    st.tuples(ANY, ANY),
+    st.tuples(FITTING, FITTING),
+    st.tuples(SMALL, SMALL),
+    SMALL.map(lambda box: (box, box)),
+    st.tuples(ANY, SMALL),
+    st.tuples(LARGE, LARGE),
+    LARGE.map(lambda box: (box, box)),
+)
+
+
+def expected(pair: Pair) -> tuple[float, str]:
+    overlap = iou(*map(floats, pair))
+    return overlap, "Coherent" if overlap >= IOU_THRESHOLD else "TARGET_MISMATCH"
+
+
+@given(st.lists(PAIRS, min_size=1, max_size=40))
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_python_and_cel_compute_the_same_double(cel: CelLab, pairs: list[Pair]) -> None:
+    assert cel.overlaps(pairs) == [expected(pair) for pair in pairs]
+
+
+def test_on_both_sides_of_the_threshold_they_agree_bit_by_bit(cel: CelLab) -> None:
+    box = Box(0.1, 0.2, 0.1875, 0.3)
+    pairs = [
+        (box, near._replace(w=nudged(near.w, w), x=nudged(near.x, x)))
+        for near in at_threshold(box)
+        for w, x in itertools.product(range(-4, 5), range(-1, 2))
+    ]
+    told = cel.overlaps(pairs)
+
+    assert told == [expected(pair) for pair in pairs]
+    assert {verdict for _, verdict in told} == {"Coherent", "TARGET_MISMATCH"}
+    assert all(abs(overlap - IOU_THRESHOLD) < 1e-13 for overlap, _ in told)
+
+
+def test_boxes_of_a_rounding_step_do_not_overlap_more_than_they_are(cel: CelLab) -> None:
+    """0.5 + 0.7 ulp is 0.5 + 1 ulp: uncapped, the union of these would be negative, or nought."""
+    step = 2.0**-53
+    sizes = [step * factor for factor in (0.5, 0.51, 0.6, 2**-0.5, 0.75, 0.99, 1.0, 1.5)]
+    pairs = [((0.5, 0.5, w, h), (0.5, 0.5, w, h)) for w, h in itertools.product(sizes, sizes)]
+    told = cel.overlaps(pairs)
+
+    assert told == [expected(pair) for pair in pairs]
+    assert {overlap for overlap, _ in told} <= {0.0, 1.0}
+
+
+# --- its cost -------------------------------------------------------------------------------------------
+
+HIM = (0.5, 0.5, 0.1, 0.1)
+NOBODY = (0, 0, 0.1, 0.1)
+SIZES = {
+    "the largest preview": (MAX_FRAMES, MAX_TRACKS),
+    "ten times its frames": (10 * MAX_FRAMES, MAX_TRACKS),
+    "ten times its tracks": (MAX_FRAMES, 10 * MAX_TRACKS),
+    "15,000 frames": (15_000, 1),
+    "36,000 tracks": (1, 36_000),
+}
+
+
+@pytest.mark.parametrize(("frames", "tracks"), SIZES.values(), ids=SIZES)
+def test_the_last_track_of_the_last_frame_is_judged_within_the_budget(
+    cel: CelLab, frames: int, tracks: int
+) -> None:
+    """Over budget, the API server denies with other words: also what should be allowed.
+
+    The last two sizes nearly fill the 3 MiB of a request: a larger preview does not reach the policy.
+    """
+    preview = [[HIM] * tracks] * frames
+    last = {"frame": frames, "track": TRACK + tracks - 1}
+    allowed, denied = cel.judged("whole", [job(HIM, preview, **last), job(NOBODY, preview, **last)])
+
+    assert allowed.status == 201, allowed.body
+    assert denied.status == 403, denied.body
+    assert "TARGET_MISMATCH: IoU 0.000" in denied.body["message"]
