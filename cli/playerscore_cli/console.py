@@ -1,40 +1,31 @@
-"""What the terminal shows: tables, bars, progress with an estimate; and the exit codes.
-
-Exit codes: 0 done; 1 the cluster, the store or the machine failed; 2 wrong usage; 3 the flow refuses
-(NOT_READY, TARGET_MISMATCH, ...); 4 there is no such thing; 5 the job FAILED.
+"""What a terminal shows in colour: progress with an estimate, tables, bars. Rich, because it knows what a
+terminal can and falls back to plain lines where there is none.
 """
 
-import json
-import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
-from typing import Any, Protocol
+from typing import Final, Protocol
 
-import yaml
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from playerscore.errors import PlayerscoreError
-from playerscore.resources import PreviewStatus, Result
+from playerscore.resources import Frame, PreviewStatus, Result
 
-EXIT_MACHINE = 1
-EXIT_REFUSED = 3
-EXIT_NOT_FOUND = 4
-EXIT_JOB_FAILED = 5
-
-out = Console()
-err = Console(stderr=True)
+PLAIN_SECONDS: Final = 10.0
+"""Without a terminal, an unchanged message is said again this rarely."""
 
 
-class Format(StrEnum):
-    """How an object is printed."""
+class Screen(Console):
+    """A console that leaves a broken pipe to `main`."""
 
-    text = "text"
-    json = "json"
-    yaml = "yaml"
-    name = "name"
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+out = Screen(highlight=False, soft_wrap=True)
+err = Screen(stderr=True, highlight=False, soft_wrap=True)
 
 
 class Tell(Protocol):
@@ -46,6 +37,9 @@ class Tell(Protocol):
 @contextmanager
 def progress(title: str) -> Iterator[Tell]:
     """A bar with an estimate of the time that is left; plain lines where there is no terminal."""
+    if not err.is_terminal:
+        yield _lines(title)
+        return
     columns = (
         TextColumn("{task.description:<10}"),
         BarColumn(),
@@ -63,35 +57,44 @@ def progress(title: str) -> Iterator[Tell]:
         bar.update(task, completed=1.0)
 
 
-def print_object(body: dict[str, Any], form: Format) -> None:
-    """Print a Kubernetes object as asked."""
-    if form is Format.json:
-        sys.stdout.write(json.dumps(body, indent=2) + "\n")
-    elif form is Format.yaml:
-        sys.stdout.write(yaml.safe_dump(body, sort_keys=False))
-    elif form is Format.name:
-        sys.stdout.write(body["metadata"]["name"] + "\n")
-    else:
-        step = (body.get("status") or {}).get("progress", {}).get("step", "-")
-        out.print(f"scoringjob/{body['metadata']['name']}  {step}")
+def _lines(title: str) -> Tell:
+    last, said_at = "", 0.0
+
+    def tell(share: float, message: str) -> None:
+        nonlocal last, said_at
+        if message != last and (time.monotonic() - said_at > PLAIN_SECONDS or not message[:1].isdigit()):
+            last, said_at = message, time.monotonic()
+            err.print(f"{title}  {share:.0%}  {message}", markup=False)
+
+    return tell
 
 
 def print_preview(preview: PreviewStatus) -> None:
     """The frames and the people on them, the most usable first."""
-    table = Table("frame", "time", "track", "score", "x", "y", "w", "h", title="Preview")
+    table = _table("frame", "time", "track", "score", "x", "y", "w", "h", title="Preview")
     for number, frame in enumerate(preview.frames, start=1):
-        for track in sorted(frame.tracks, key=lambda item: -item.score):
-            box = [f"{value:.3f}" for value in track.bbox.box]
-            table.add_row(
-                str(number), f"{frame.time_sec:.2f} s", str(track.track_id), f"{track.score:.2f}", *box
-            )
+        add_people(table, frame, (str(number), f"{frame.time_sec:.2f} s"))
         table.add_section()
     out.print(table)
 
 
+def print_people(frame: Frame) -> None:
+    """The people on one frame, the most usable first."""
+    table = _table("track", "score", "x", "y", "w", "h")
+    add_people(table, frame)
+    out.print(table)
+
+
+def add_people(table: Table, frame: Frame, before: tuple[str, ...] = ()) -> None:
+    """A row for each person."""
+    for track in sorted(frame.tracks, key=lambda item: -item.score):
+        box = [f"{value:.3f}" for value in track.bbox.box]
+        table.add_row(*before, str(track.track_id), f"{track.score:.2f}", *box)
+
+
 def print_result(result: Result) -> None:
     """overallScore and the radar as bars."""
-    table = Table("axis", "score", "", title=f"overallScore {result.overall_score}")
+    table = _table("axis", "score", "", title=f"overallScore {result.overall_score}")
     for axis, score in result.radar.model_dump().items():
         table.add_row(axis, str(score), "█" * round(score / 4))
     out.print(table)
@@ -102,12 +105,5 @@ def print_result(result: Result) -> None:
     )
 
 
-def fail(error: PlayerscoreError) -> int:
-    """Print code and message; returns the exit code."""
-    shown = {key: value for key, value in error.details.items() if value is not None}
-    err.print(f"[bold red]{error.code}[/]: {error.message}", highlight=False)
-    for key, value in shown.items():
-        err.print(f"  {key}: {value}", highlight=False)
-    if error.http_status == 404:
-        return EXIT_NOT_FOUND
-    return EXIT_REFUSED if error.http_status in (409, 422) else EXIT_MACHINE
+def _table(*headers: str, title: str | None = None) -> Table:
+    return Table(*headers, title=title, title_justify="left")

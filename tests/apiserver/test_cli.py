@@ -16,10 +16,11 @@ from builders import OTHER, PLAYER, VIDEO_URI, make_preview, make_result, manife
 from controlplane import ControlPlane
 from playerscore import flow, names
 from playerscore.resources import ScoringJob
-from playerscore_cli.kube import Jobs
+from playerscore_cli.cluster import Cluster
+from playerscore_cli.jobs import change
 
 Json = dict[str, Any]
-DONE, MACHINE, USAGE, REFUSED, NOT_FOUND, JOB_FAILED = 0, 1, 2, 3, 4, 5
+DONE, MACHINE, USAGE, REFUSED, NOT_FOUND, JOB_FAILED, TIMED_OUT, NOT_ALLOWED = range(8)
 
 
 class Lab:
@@ -173,7 +174,7 @@ def test_a_spec_of_ones_own_and_every_way_to_print_it(lab: Lab, tmp_path: Path) 
     spec = yaml.safe_load(lab.ok("get", "printed", "-o", "yaml"))["spec"]
     assert (spec["displayName"], spec["video"]) == ("Final", {"uri": VIDEO_URI, "sha256": "a" * 64})
     assert json.loads(lab.ok("get", "printed", "-o", "json"))["spec"] == spec
-    assert lab.ok("get", "printed", "-o", "name") == "printed\n"
+    assert lab.ok("get", "printed", "-o", "name") == "scoringjob.playerscore.dev/printed\n"
 
 
 def test_a_wrong_field_is_named(lab: Lab, tmp_path: Path) -> None:
@@ -206,7 +207,7 @@ def test_who_may_not_is_told_so(lab: Lab) -> None:
 
     done = lab.run("get", "x", kubeconfig=Path(kubeconfig))
 
-    assert (done.returncode, "FORBIDDEN" in done.stderr) == (MACHINE, True)
+    assert (done.returncode, "FORBIDDEN" in done.stderr) == (NOT_ALLOWED, True)
 
 
 def test_an_edit_in_between_is_judged_again(lab: Lab, draft: str) -> None:
@@ -219,7 +220,7 @@ def test_an_edit_in_between_is_judged_again(lab: Lab, draft: str) -> None:
             lab.plane.kubectl("patch", "scoringjob", draft, "--type=merge", "-p", patch)
         return flow.pick(job.spec, job.status, names.frame_key(draft, 1), PLAYER)
 
-    Jobs(None, str(lab.plane.kubeconfig)).change(draft, step)
+    change(Cluster.open(file=lab.plane.kubeconfig), draft, step)
 
     spec = lab.job(draft)["spec"]
     assert (spec["displayName"], spec["player_ref"]["track_id"]) == ("edited meanwhile", PLAYER)

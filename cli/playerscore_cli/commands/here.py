@@ -1,0 +1,71 @@
+"""run, clip: on this machine, without a cluster; needs the extras `worker` and `clips`."""
+
+from pathlib import Path
+
+import click
+
+from playerscore import names
+from playerscore.resources import Analysis, PreviewSettings
+from playerscore_cli import console
+
+
+@click.command()
+@click.option(
+    "--out",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    default="clip",
+    show_default=True,
+    help="Folder for clip.mp4 and its ground truth.",
+)
+@click.option("--seed", type=int, default=7, show_default=True, help="Another number, another match.")
+@click.option("--seconds", type=click.FloatRange(min=1), default=12.0, show_default=True, help="Its length.")
+def clip(out: Path, seed: int, seconds: float) -> None:
+    """Render a match-like clip to try things with."""
+    from playerscore_clips.match import ClipSettings, render_clip
+
+    with console.progress("rendering") as tell:
+        made = render_clip(
+            ClipSettings(seed=seed, seconds=seconds),
+            out,
+            lambda done, total: tell(done / total, f"frame {done}"),
+        )
+    target = out / "clip.mp4"
+    made.video.replace(target)
+    console.out.print(f"video: {target}\ntruth: {made.truth}", markup=False)
+
+
+@click.command()
+@click.argument("video", metavar="VIDEO", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--frame", type=int, metavar="NUMBER", help="Preview frame to pick on.")
+@click.option("--player", type=int, metavar="ID", help="Track of the player; the most usable by default.")
+@click.option(
+    "--frames", type=click.IntRange(1, 16), default=8, show_default=True, help="How many preview frames."
+)
+@click.option("--max-fps", type=click.IntRange(1, 240), help="The most frames a second to look at.")
+@click.option(
+    "--out",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    default="out",
+    show_default=True,
+    help="Folder for everything that is made.",
+)
+def run(
+    video: Path, frame: int | None, player: int | None, frames: int, max_fps: int | None, out: Path
+) -> None:
+    """The whole flow on this machine, without a cluster."""
+    from playerscore_cli import local
+
+    with console.progress("preview") as tell:
+        made = local.preview(video, out, PreviewSettings(frames=frames), tell)
+    console.out.print(f"preview: {made.picture}", markup=False)
+    chosen, track, ours = local.choose(made, frame, player)
+    number = names.frame_number(chosen.frame_key)
+    why = "the most usable player; --frame and --player choose another" if ours else "as asked"
+    console.out.print(f"picked track {track.track_id} on frame {number}: {why}", markup=False)
+    with console.progress("analysis") as tell:
+        result, files = local.analyse(made, chosen, track, Analysis(max_fps=max_fps), out, tell)
+    console.print_result(result)
+    for path in files:
+        console.out.print(f"{path.name}: {path}", markup=False)

@@ -1,0 +1,151 @@
+"""Waiting for a job by watching it: reconnecting, and ending as the job ends.
+
+A watch says what changes from a version on. Whenever it ends, for whatever reason, the job is read again and
+watched from there, so that nothing between is missed.
+"""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NamedTuple
+
+from playerscore import steps
+from playerscore.errors import PlayerscoreError
+from playerscore.names import ConditionType, Reason, Step
+from playerscore_cli import output
+from playerscore_cli.cluster import PASSING, WATCH_SECONDS, Cluster
+from playerscore_cli.exits import JobFailedError, TimedOutError
+from playerscore_cli.jobs import parsed, step_of
+
+Json = dict[str, Any]
+RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+"""Between attempts to reach the server again; the last one from then on."""
+
+
+class Goal(NamedTuple):
+    """What is waited for."""
+
+    words: str
+    """Behind "to ": what the job is to do."""
+    reached: Callable[[Json], bool]
+    fails: bool = True
+    """Whether a job that FAILED before it is an error."""
+
+
+def preview_is_there(job: Json) -> bool:
+    """Whether there is something to pick from, or none is wanted."""
+    return step_of(job) is not Step.EXTRACTING_PREVIEW
+
+
+def has_stopped(job: Json) -> bool:
+    """Whether a suspended job is seen as such by the operator, and no attempt of it runs."""
+    status = job.get("status") or {}
+    seen = status.get("observedGeneration", -1) >= job["metadata"].get("generation", 0)
+    running = steps.condition(parsed(job).status, ConditionType.RUNNING)
+    return seen and (running is None or running.reason == Reason.SUSPENDED)
+
+
+def has_condition(kind: str, wanted: str) -> Callable[[Json], bool]:
+    """Whether the condition of that type has that status, as `kubectl wait` has it."""
+
+    def reached(job: Json) -> bool:
+        conditions = (job.get("status") or {}).get("conditions") or []
+        found = (item["status"] for item in conditions if item["type"].lower() == kind.lower())
+        return next(found, "").lower() == wanted.lower()
+
+    return reached
+
+
+PREVIEW: Final = Goal("have its preview", preview_is_there)
+END: Final = Goal("end", lambda job: step_of(job) is Step.COMPLETED)
+STOPPED: Final = Goal("stop", has_stopped)
+
+
+def until(
+    cluster: Cluster, name: str, goal: Goal, timeout: float, seen: Callable[[Json], None] = lambda job: None
+) -> Json:
+    """Wait until the goal is reached and return the job; `seen` gets every state of it.
+
+    Raises JobFailedError, TimedOutError, and PlayerscoreError: JOB_NOT_FOUND when it was deleted, and what the
+    server refuses with.
+    """
+    for job in states(cluster, name, timeout):
+        seen(job)
+        if goal.reached(job):
+            return job
+        if goal.fails and step_of(job) is Step.FAILED:
+            raise failure(job)
+    text = f"scoringjob {name} did not {goal.words} within {timeout:g} s; it goes on"
+    raise TimedOutError(text, timeout_seconds=timeout)
+
+
+def failure(job: Json) -> JobFailedError:
+    """Why the job FAILED, by its condition."""
+    succeeded = steps.condition(parsed(job).status, ConditionType.SUCCEEDED)
+    reason, message = (
+        (succeeded.reason, succeeded.message) if succeeded else ("WORKER_FAILED", "no reason was given")
+    )
+    return JobFailedError(reason, message, step=Step.FAILED.value, job=job["metadata"]["name"])
+
+
+def states(cluster: Cluster, name: str, timeout: float) -> Iterator[Json]:
+    """The job as it is and as it becomes, until the time is over. Raises PlayerscoreError."""
+    end = time.monotonic() + timeout
+    uid = None
+    pauses: Iterator[float] = iter(())
+    while True:
+        try:
+            job = cluster.get(name)
+        except PlayerscoreError as error:
+            if uid and error.code == "JOB_NOT_FOUND":
+                raise _deleted(name) from error
+            if uid is None or error.code not in PASSING:
+                raise
+            pauses = _pause(pauses, end)
+            if time.monotonic() >= end:
+                return
+            continue
+        if uid not in (None, job["metadata"]["uid"]):
+            raise _deleted(name)
+        uid = job["metadata"]["uid"]
+        yield job
+        for later in _changes(cluster, name, job, end):
+            pauses = iter(())
+            yield later
+        if time.monotonic() >= end:
+            return
+        pauses = _pause(pauses, end)
+
+
+def _changes(cluster: Cluster, name: str, job: Json, end: float) -> Iterator[Json]:
+    query = {"fieldSelector": f"metadata.name={name}"}
+    seconds = min(WATCH_SECONDS, end - time.monotonic())
+    if seconds <= 0:
+        return
+    try:
+        for event in cluster.watch(query, job["metadata"]["resourceVersion"], seconds=seconds):
+            if event["type"] == "DELETED":
+                raise _deleted(name)
+            if event["type"] != "BOOKMARK":
+                yield event["object"]
+            if time.monotonic() >= end:
+                return
+    except PlayerscoreError as error:
+        if error.code not in PASSING:
+            raise
+
+
+def _pause(pauses: Iterator[float], end: float) -> Iterator[float]:
+    """Sleep the next of the pauses, or the first; returns those that are left."""
+    pause = next(pauses, None)
+    if pause is None:
+        pauses = itertools.chain(RETRY_SECONDS, itertools.repeat(RETRY_SECONDS[-1]))
+        pause = next(pauses)
+    elif pause == RETRY_SECONDS[1]:
+        output.note("the connection is lost; trying again")
+    time.sleep(max(0.0, min(pause, end - time.monotonic())))
+    return pauses
+
+
+def _deleted(name: str) -> PlayerscoreError:
+    return PlayerscoreError("JOB_NOT_FOUND", f"scoringjob {name} was deleted while it was waited for")
