@@ -1,0 +1,386 @@
+"""A model of the cluster, driven at random: whatever happens in whatever order, DESIGN's promises hold.
+
+The store keeps one ScoringJob with Kubernetes' rules (a resourceVersion that every write moves, conditional
+writes, a generation that spec moves), its Jobs and pods. The operator sees it late, twice or not at all, dies
+between any two of its writes, and starts again with nothing. People edit, the kubelet and the worker do theirs.
+"""
+
+import contextlib
+from copy import deepcopy
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import settings, strategies
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from builders import (
+    ELSEWHERE,
+    UID,
+    make_player,
+    make_preview,
+    make_result,
+    make_runtime,
+    make_spec,
+    make_target,
+    manifest,
+)
+from playerscore import edits, steps
+from playerscore.names import FINISHED, ConditionType, Step
+from playerscore.resources import Retry, ScoringJob, ScoringJobSpec
+from playerscore_operator.decide import decide
+from playerscore_operator.observe import Observed, assemble
+from playerscore_operator.outcome import Decision
+
+API = "http://api.example"
+BEGIN = datetime(2026, 1, 1, 12, tzinfo=UTC)
+Json = dict[str, Any]
+ORDER = {step: number for number, step in enumerate(Step)}
+
+
+class ConflictError(Exception):
+    """The store's 409."""
+
+
+class DiedError(Exception):
+    """The operator was killed between two writes."""
+
+
+def merge(before: Any, patch: Any) -> Any:
+    """A merge patch (RFC 7386)."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(before) if isinstance(before, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge(merged.get(key), value)
+    return merged
+
+
+class Store:
+    """One ScoringJob and its children, by the API server's rules."""
+
+    def __init__(self, spec: ScoringJobSpec) -> None:
+        self.now = BEGIN
+        self.version = 100
+        self.body: Json = {
+            "metadata": {"name": "match-1", "namespace": "default", "uid": UID, "generation": 1},
+            "spec": manifest(spec),
+            "status": {"observedGeneration": -1},
+        }
+        self.jobs: dict[str, Json] = {}
+        self.pods: list[Json] = []
+        self.launched: list[str] = []
+        """Every Job that was ever created."""
+        self.touch()
+
+    def touch(self) -> None:
+        self.version += 1
+        self.body["metadata"]["resourceVersion"] = str(self.version)
+
+    @property
+    def job(self) -> ScoringJob:
+        return ScoringJob.model_validate(self.body)
+
+    def stamp(self) -> str:
+        return self.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def write_status(self, patch: Json, version: str | None = None) -> None:
+        if version is not None and version != self.body["metadata"]["resourceVersion"]:
+            raise ConflictError
+        changed = merge(self.body, {"status": patch})
+        ScoringJob.model_validate(changed)
+        if changed != self.body:
+            self.body = changed
+            self.touch()
+
+    def write_spec(self, patch: Json) -> None:
+        changed = merge(self.body, {"spec": patch})
+        if changed["spec"] != self.body["spec"]:
+            changed["metadata"]["generation"] += 1
+            self.body = changed
+            self.touch()
+
+    def create_job(self, body: Json) -> None:
+        name = body["metadata"]["name"]
+        if name in self.jobs:
+            return
+        metadata = {**body["metadata"], "creationTimestamp": self.stamp()}
+        self.jobs[name] = {**body, "metadata": metadata, "status": {"startTime": self.stamp()}}
+        self.launched.append(name)
+
+    def delete_job(self, name: str) -> None:
+        if name not in self.jobs:
+            return
+        self.jobs[name]["metadata"].setdefault("deletionTimestamp", self.stamp())
+        if not any(pod["metadata"]["labels"]["job-name"] == name for pod in self.pods):
+            del self.jobs[name]
+
+    def pods_of(self, name: str) -> list[Json]:
+        return [pod for pod in self.pods if pod["metadata"]["labels"]["job-name"] == name]
+
+    def snapshot(self) -> Observed:
+        job, jobs, pods = deepcopy((self.job, list(self.jobs.values()), self.pods))
+        return assemble(job, jobs, pods, make_runtime(retry=Retry(limit=2)), prepared=True)
+
+
+class Cluster(RuleBasedStateMachine):
+    """Everybody's moves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store = Store(make_spec())
+        self.old: list[Observed] = []
+        self.accepted: dict[int, Any] = {}
+        self.ended: Step | None = None
+        self.frozen: Json | None = None
+        self.highest = (Step.EXTRACTING_PREVIEW, 1)
+        self.operator_started = False
+
+    @initialize(enqueued=strategies.booleans(), chosen=strategies.booleans(), preview=strategies.booleans())
+    def applied(self, enqueued: bool, chosen: bool, preview: bool) -> None:
+        """A draft, or all of it at once from Git, perhaps with nothing to judge by."""
+        changes: Json = {"suspend": not enqueued}
+        if chosen:
+            changes |= {"player_ref": make_player(), "target": make_target()}
+        if not preview:
+            changes["preview"] = {"disabled": True}
+        self.store = Store(make_spec(**changes))
+
+    # --- the operator ------------------------------------------------------------------------------------
+
+    def carry_out(self, observed: Observed, decision: Decision, deaths: int | None) -> None:
+        """As `act` does it: guarded write, creates, deletes; dies after so many writes."""
+        left = deaths
+
+        def alive() -> None:
+            nonlocal left
+            if left is not None:
+                if left == 0:
+                    raise DiedError
+                left -= 1
+
+        if decision.status is not None:
+            alive()
+            self.store.write_status(decision.status, observed.resource_version)
+        for body in decision.creates:
+            alive()
+            self.store.create_job(body)
+        for name in decision.deletes:
+            alive()
+            self.store.delete_job(name)
+
+    def look(self, observed: Observed, deaths: int | None = None) -> Decision:
+        before = self.store.job
+        decision = decide(observed, self.store.now, API)
+        if decision.unproven:
+            decision = decide(observed := self.store.snapshot(), self.store.now, API)
+        with contextlib.suppress(ConflictError, DiedError):
+            self.carry_out(observed, decision, deaths)
+        self.check_step(before)
+        return decision
+
+    @rule()
+    def reconciles(self) -> None:
+        """An event comes and the world is as it says."""
+        self.look(self.store.snapshot())
+
+    @rule(index=strategies.integers(0, 5))
+    @precondition(lambda self: self.old)
+    def reconciles_what_is_long_past(self, index: int) -> None:
+        """An event comes late, or again, or out of order."""
+        self.look(self.old[index % len(self.old)])
+
+    @rule(deaths=strategies.integers(0, 3))
+    def dies_in_the_midst(self, deaths: int) -> None:
+        """It is killed after so many writes; the next one begins with nothing."""
+        self.look(self.store.snapshot(), deaths)
+        self.old.clear()
+
+    @rule()
+    def remembers(self) -> None:
+        """What it sees now will be seen again later."""
+        self.old = [*self.old[-4:], self.store.snapshot()]
+
+    # --- people, as admission lets them ---------------------------------------------------------------------
+
+    def edit(self, patch: Json) -> None:
+        new = ScoringJobSpec.model_validate(merge(self.store.body["spec"], patch))
+        if not edits.check(self.store.job.spec, new, self.store.job.status):
+            self.store.write_spec(patch)
+            self.highest = (Step.EXTRACTING_PREVIEW, self.store.body["metadata"]["generation"])
+
+    @rule(number=strategies.sampled_from([1, 2]), right=strategies.booleans())
+    def selects(self, number: int, right: bool) -> None:
+        target = make_target(number=number) if right else make_target(ELSEWHERE, number=number)
+        self.edit({"player_ref": manifest(make_player()), "target": manifest(target)})
+
+    @rule(suspend=strategies.booleans())
+    def suspends(self, suspend: bool) -> None:
+        self.edit({"suspend": suspend})
+
+    @rule(seconds=strategies.integers(1, 900))
+    def time_passes(self, seconds: int) -> None:
+        self.store.now += timedelta(seconds=seconds)
+
+    @rule()
+    def deletes_a_job_by_hand(self) -> None:
+        for name in list(self.store.jobs)[:1]:
+            self.store.delete_job(name)
+
+    # --- controllers, kubelet, worker ----------------------------------------------------------------------
+
+    @rule()
+    def pods_come(self) -> None:
+        """The Job controller makes each active Job's pod."""
+        for name, job in self.store.jobs.items():
+            ended = job["status"].get("conditions")
+            if not ended and "deletionTimestamp" not in job["metadata"] and not self.store.pods_of(name):
+                labels = {**job["spec"]["template"]["metadata"]["labels"], "job-name": name}
+                metadata = {"name": f"{name}-x", "labels": labels, "creationTimestamp": self.store.stamp()}
+                self.store.pods.append({"metadata": metadata, "spec": {"nodeName": "n"}, "status": {}})
+
+    @rule()
+    def pods_run(self) -> None:
+        for pod in self.store.pods:
+            if not pod["status"]:
+                running = {"name": "analyze", "state": {"running": {}}}
+                pod["status"] = {"phase": "Running", "containerStatuses": [running]}
+
+    @rule(
+        code=strategies.sampled_from([0, 0, 1, 42, 43]),
+        report=strategies.booleans(),
+        words=strategies.booleans(),
+    )
+    def a_worker_ends(self, code: int, report: bool, words: bool) -> None:
+        """It writes what the confinement policy lets it write, and ends; its Job follows."""
+        running = [pod for pod in self.store.pods if pod["status"].get("phase") == "Running"]
+        if not running:
+            return
+        pod = running[0]
+        name = pod["metadata"]["labels"]["job-name"]
+        text = self.report(name, pod) if code == 0 and report else None
+        message = text or ""
+        if code == 0 and words and not name.startswith(f"sj-{UID}-p"):
+            generation = self.store.jobs[name]["metadata"]["annotations"]["playerscore.dev/generation"]
+            message = make_result(generation=int(generation)).model_dump_json(
+                by_alias=True, exclude_none=True
+            )
+        state = {"terminated": {"exitCode": code, "message": message}}
+        phase = "Failed" if code else "Succeeded"
+        pod["status"] = {"phase": phase, "containerStatuses": [{"name": "analyze", "state": state}]}
+        job = self.store.jobs.get(name)
+        if job is not None and "deletionTimestamp" not in job["metadata"]:
+            kind = "Failed" if code else "Complete"
+            at = self.store.stamp()
+            job["status"]["conditions"] = [{"type": kind, "status": "True", "lastTransitionTime": at}]
+
+    def report(self, name: str, pod: Json) -> None:
+        status = self.store.job.status
+        assert status is not None
+        run, step = status.run, status.progress.step if status.progress else None
+        if run is None or step in FINISHED:
+            return
+        if name == f"sj-{UID}-p{run.preview_attempt}" and status.preview is None:
+            self.store.write_status({"preview": manifest(make_preview())})
+        if name == f"sj-{UID}-{run.attempt}":
+            generation = int(self.store.jobs[name]["metadata"]["annotations"]["playerscore.dev/generation"])
+            self.store.write_status({"result": manifest(make_result(generation=generation))})
+
+    @rule()
+    def terminating_pods_go(self) -> None:
+        """The garbage collector and the kubelet finish what was deleted."""
+        for name, job in list(self.store.jobs.items()):
+            if "deletionTimestamp" in job["metadata"]:
+                self.store.pods = [p for p in self.store.pods if p["metadata"]["labels"]["job-name"] != name]
+                del self.store.jobs[name]
+
+    # --- promises ------------------------------------------------------------------------------------------
+
+    def check_step(self, before: ScoringJob) -> None:
+        """A step never moves backwards but by a person's doing."""
+        job = self.store.job
+        step = steps.step(job.spec, job.status)
+        if self.highest[1] == job.metadata["generation"]:
+            assert ORDER[step] >= ORDER[self.highest[0]], f"{self.highest[0]} -> {step}"
+        self.highest = (step, job.metadata["generation"])
+
+    @invariant()
+    def never_two_live_attempts(self) -> None:
+        working = {
+            pod["metadata"]["labels"]["job-name"]
+            for pod in self.store.pods
+            if pod["status"].get("phase") not in ("Succeeded", "Failed")
+            and pod["metadata"]["labels"]["playerscore.dev/attempt"] != "preview"
+        }
+        ended = {name for name, job in self.store.jobs.items() if job["status"].get("conditions")}
+        live = {name for name in self.store.jobs if not name.startswith(f"sj-{UID}-p")} - ended
+        assert len(working | live) <= 1, working | live
+
+    @invariant()
+    def no_job_is_created_twice_for_one_attempt_that_ran(self) -> None:
+        counted = [name for name in self.store.launched if not name.startswith(f"sj-{UID}-p")]
+        for name in set(counted):
+            assert counted.count(name) == 1, name
+
+    @invariant()
+    def no_end_without_a_result_or_a_reason(self) -> None:
+        status = self.store.job.status
+        step = status.progress.step if status and status.progress else None
+        if step not in FINISHED:
+            return
+        assert status is not None
+        succeeded = steps.condition(status, ConditionType.SUCCEEDED)
+        assert succeeded is not None
+        if step is Step.COMPLETED:
+            assert status.result is not None
+            assert status.run is not None
+            assert status.result.generation == status.run.generation
+            assert succeeded.status == "True"
+        else:
+            assert succeeded.status == "False"
+            assert succeeded.reason
+
+    @invariant()
+    def an_end_is_for_ever(self) -> None:
+        status = self.store.body["status"]
+        if status.get("progress", {}).get("step") not in FINISHED:
+            return
+        sealed = {key: value for key, value in status.items() if key != "observedGeneration"}
+        if self.frozen is None:
+            self.frozen = deepcopy(sealed)
+            self.at_end = len(self.store.launched)
+        assert sealed == self.frozen
+        assert len(self.store.launched) == self.at_end
+
+    @invariant()
+    def nothing_starts_that_admission_would_refuse(self) -> None:
+        job = self.store.job
+        if job.spec.player_ref is None or job.spec.target is None or not job.spec.target.confirmed:
+            assert not [name for name in self.store.launched if not name.startswith(f"sj-{UID}-p")]
+
+    def teardown(self) -> None:
+        """When nobody disturbs it any more, it comes to rest and stays there."""
+        for _ in range(12):
+            self.terminating_pods_go()
+            self.look(self.store.snapshot())
+            self.store.now += timedelta(seconds=400)
+        before = deepcopy(self.store.body)
+        decision = decide(self.store.snapshot(), self.store.now, API)
+        assert decision.status is None, decision.status
+        assert decision.creates == []
+        assert self.store.body == before
+        self.terminal_or_waiting()
+
+    def terminal_or_waiting(self) -> None:
+        job = self.store.job
+        reconciling = steps.condition(job.status, ConditionType.RECONCILING)
+        assert reconciling is not None
+        assert reconciling.status == "False"
+        assert job.status is not None
+        assert job.status.observed_generation == job.metadata["generation"]
+
+
+TestCluster = Cluster.TestCase
+TestCluster.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
