@@ -58,7 +58,7 @@ test-unit: setup ## No cluster, no pixels
 	$(PYTEST) tests/unit
 
 test-apiserver: setup ## A real etcd and kube-apiserver
-	cluster/tools.sh etcd kube-apiserver kube-controller-manager kubectl helm versitygw
+	cluster/tools.sh etcd kube-apiserver kube-controller-manager kubectl helm versitygw kstatus argohealth
 	$(PYTEST) tests/apiserver
 
 test-vision: setup ## Real decoding, detector and follower on clips with ground truth
@@ -66,6 +66,10 @@ test-vision: setup ## Real decoding, detector and follower on clips with ground 
 
 test-cluster: setup ## A real node, real images, the real chart
 	$(PYTEST) tests/cluster
+
+.PHONY: gitops-testdata
+gitops-testdata: setup ## Write Argo CD's test cases from a real API server
+	$(RUN) python tests/support/jobstates.py
 
 .PHONY: test-footage test-ultralytics
 test-footage: setup ## The flow on real footage that lies beside the checkout (CI)
