@@ -1,39 +1,61 @@
-"""The webhook's own process, over TLS, called by a real API server, seen through kubectl."""
+"""The webhook's own process, over TLS, called by a real API server, seen through kubectl.
+
+The registration is the chart's, the certificates are the operator's, and they are replaced every few
+seconds while the tests run: whatever they do, no review may fail by it.
+"""
 
 import base64
 import json
-import os
-import subprocess
+import re
+import signal
+import ssl
 import sys
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from builders import ELSEWHERE, make_preview, make_ready_spec, make_result, make_spec, make_target, manifest
-from controlplane import ControlPlane, free_ports
+from builders import (
+    ELSEWHERE,
+    make_frame,
+    make_preview,
+    make_ready_spec,
+    make_result,
+    make_runtime,
+    make_spec,
+    make_target,
+    make_track,
+    manifest,
+)
+from controlplane import ControlPlane
+from playerscore.geometry import Box
 from playerscore.resources import Target
-from playerscore_operator.certificates import renewed
+from webhooks import Keeper, WebhookProcess, register, served
 
 Json = dict[str, Any]
+
+LEAF_SECONDS = 15
+AUTHORITY_SECONDS = 24
+JOBS = "/apis/playerscore.dev/v1alpha1/namespaces/default/scoringjobs"
+BODY = {"apiVersion": "playerscore.dev/v1alpha1", "kind": "ScoringJob"}
 
 
 class Lab:
     """An API server with the webhook registered; the test plays everybody else."""
 
-    def __init__(self, plane: ControlPlane) -> None:
+    def __init__(self, plane: ControlPlane, webhook: WebhookProcess, keeper: Keeper) -> None:
         self.plane = plane
+        self.webhook = webhook
+        self.keeper = keeper
+        trust = ssl.create_default_context(cafile=str(plane.ca))
+        self.api = httpx.Client(base_url=plane.url, headers=plane.headers(), verify=trust, timeout=10)
 
     def create(self, name: str, spec: Json) -> str:
-        body = {
-            "apiVersion": "playerscore.dev/v1alpha1",
-            "kind": "ScoringJob",
-            "metadata": {"name": name},
-            "spec": spec,
-        }
+        body = {**BODY, "metadata": {"name": name}, "spec": spec}
         return self.plane.kubectl("create", "-f", "-", stdin=json.dumps(body), check=False)
 
     def patch(self, name: str, spec: Json, *more: str) -> str:
@@ -44,95 +66,44 @@ class Lab:
         patch = json.dumps({"status": status})
         self.plane.kubectl("patch", "sj", name, "--subresource=status", "--type=merge", "-p", patch)
 
-    def raw_patch(self, name: str, spec: Json) -> httpx.Response:
-        path = f"{self.plane.url}/apis/playerscore.dev/v1alpha1/namespaces/default/scoringjobs/{name}"
-        headers = {**self.plane.headers(), "Content-Type": "application/merge-patch+json"}
-        return httpx.patch(path, json={"spec": spec}, headers=headers, verify=_trust(self.plane))
+    def raw_patch(self, name: str, body: Json, **query: str) -> httpx.Response:
+        headers = {"Content-Type": "application/merge-patch+json"}
+        return self.api.patch(f"{JOBS}/{name}", content=json.dumps(body), headers=headers, params=query)
 
-    def uid(self, name: str) -> str:
-        return self.plane.kubectl("get", "sj", name, "-o", "jsonpath={.metadata.uid}")
+    def get(self, name: str) -> Json:
+        found: Json = json.loads(self.plane.kubectl("get", "sj", name, "-o", "json"))
+        return found
 
     def previewed(self, name: str) -> None:
         self.create(name, manifest(make_spec()))
         self.status(name, {"preview": manifest(make_preview(name=name))})
 
-
-def _trust(plane: ControlPlane) -> Any:
-    import ssl
-
-    return ssl.create_default_context(cafile=str(plane.ca))
+    def asked(self, kind: str = "ScoringJob") -> int:
+        """How many reviews of that kind the webhook has answered."""
+        lines = [line for line in self.webhook.metrics().splitlines() if "reviews_total{" in line]
+        return sum(int(float(line.split()[-1])) for line in lines if f'kind="{kind}"' in line)
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder = tmp_path_factory.mktemp("certificates")
-    data = renewed({}, ["localhost"], datetime.now(UTC))
-    for name in ("tls.crt", "tls.key"):
-        (folder / name).write_bytes(base64.b64decode(data[name]))
-    port, metrics = free_ports(2)
-    settings = {"PORT": port, "METRICS_PORT": metrics, "HOST": "127.0.0.1", "CERTIFICATE_DIR": folder}
-    environment = {f"PLAYERSCORE_WEBHOOK_{key}": str(value) for key, value in settings.items()}
-    with ControlPlane() as plane:
-        plane.install_crds("scoringjobs")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "playerscore_webhook"], env={**os.environ, **environment}
-        )
-        try:
-            _until_ready(f"http://127.0.0.1:{metrics}/readyz")
-            plane.kubectl("apply", "-f", "-", stdin=json.dumps(_configuration(port, data["ca.crt"])))
-            found = Lab(plane)
-            _until_called(found)
-            yield found
-        finally:
-            process.terminate()
-            process.wait(40)
+    lives = {"webhook_leaf_seconds": LEAF_SECONDS, "webhook_authority_seconds": AUTHORITY_SECONDS}
+    lives |= {"webhook_settle_seconds": 1, "webhook_overlap_seconds": 3, "certificate_check_seconds": 0.3}
+    with ControlPlane() as plane, WebhookProcess(folder) as webhook:
+        plane.install_crds()
+        register(plane, webhook.port)
+        with Keeper(plane, folder, sync_seconds=0.3, **lives) as keeper:
+            webhook.until_ready()
+            found = Lab(plane, webhook, keeper)
+            _until(lambda: "NOT_READY" in found.create("probe", manifest(make_spec(suspend=False))), 20)
+            with found.api:
+                yield found
 
 
-def _configuration(port: int, bundle: str) -> Json:
-    rule = {
-        "apiGroups": ["playerscore.dev"],
-        "apiVersions": ["v1alpha1"],
-        "operations": ["CREATE", "UPDATE"],
-        "resources": ["scoringjobs"],
-    }
-    changed = "request.operation == 'CREATE' || object.spec != oldObject.spec"
-    return {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingWebhookConfiguration",
-        "metadata": {"name": "playerscore"},
-        "webhooks": [
-            {
-                "name": "scoring.playerscore.dev",
-                "admissionReviewVersions": ["v1"],
-                "sideEffects": "None",
-                "failurePolicy": "Fail",
-                "timeoutSeconds": 3,
-                "clientConfig": {"url": f"https://localhost:{port}/validate", "caBundle": bundle},
-                "rules": [rule],
-                "matchConditions": [{"name": "spec-is-new-or-changed", "expression": changed}],
-            }
-        ],
-    }
-
-
-def _until_ready(url: str) -> None:
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        try:
-            if httpx.get(url).status_code == 200:
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.1)
-    raise AssertionError("the webhook did not become ready")
-
-
-def _until_called(lab: Lab) -> None:
-    """The API server learns of a configuration a moment after it was created."""
-    end = time.monotonic() + 20
-    while "NOT_READY" not in lab.create("probe", manifest(make_spec(suspend=False))):
-        lab.plane.kubectl("delete", "sj", "probe", "--ignore-not-found")
-        assert time.monotonic() < end, "the webhook is not called"
+def _until(seen: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not seen():
+        assert time.monotonic() < end, "it did not come to pass"
         time.sleep(0.2)
 
 
@@ -143,6 +114,9 @@ def spec_of(name: str, **target: Any) -> Json:
     return {"player_ref": whole["player_ref"], "target": whole["target"]}
 
 
+# --- verdicts -------------------------------------------------------------------------------------------
+
+
 def test_a_create_that_is_not_ready_is_denied_with_everything_that_is_missing(lab: Lab) -> None:
     said = lab.create("early", manifest(make_spec(suspend=False)))
 
@@ -151,31 +125,46 @@ def test_a_create_that_is_not_ready_is_denied_with_everything_that_is_missing(la
     assert "target" in said
 
 
-def test_a_manifest_with_everything_is_admitted_before_any_preview_exists(lab: Lab) -> None:
+def test_a_manifest_with_everything_is_admitted_with_a_warning_before_any_preview_exists(lab: Lab) -> None:
     said = lab.create("gitops", {**manifest(make_spec(suspend=False)), **spec_of("gitops")})
 
     assert "created" in said
-    assert "PreviewPending" in said
+    assert "Warning: PreviewPending" in said
 
 
 def test_a_mismatch_is_a_403_with_its_cause_and_the_object_stays(lab: Lab) -> None:
     lab.previewed("mismatch")
-    before = lab.plane.kubectl("get", "sj", "mismatch", "-o", "yaml")
-    answer = lab.raw_patch("mismatch", spec_of("mismatch", box=ELSEWHERE))
+    before = lab.get("mismatch")
+    answer = lab.raw_patch("mismatch", {"spec": spec_of("mismatch", box=ELSEWHERE)})
     status = answer.json()
 
     assert answer.status_code == 403
     assert [cause["reason"] for cause in status["details"]["causes"]] == ["TARGET_MISMATCH"]
     assert status["details"]["causes"][0]["field"] == "spec.target.bbox"
     assert "denied the request: TARGET_MISMATCH: IoU 0.000" in status["message"]
-    assert lab.plane.kubectl("get", "sj", "mismatch", "-o", "yaml") == before
+    assert lab.get("mismatch") == before
+
+
+def test_all_violations_come_in_one_answer(lab: Lab) -> None:
+    lab.previewed("many")
+    lab.patch("many", {**spec_of("many"), "suspend": False})
+    lab.status("many", {"run": {"attempt": 1}})
+
+    body = {"spec": {**spec_of("many", box=ELSEWHERE), "runtimeName": "other"}}
+    causes = lab.raw_patch("many", body).json()["details"]["causes"]
+
+    assert [f"{cause['reason']} {cause['field']}" for cause in causes] == [
+        "JOB_RUNNING spec.target",
+        "JOB_RUNNING spec.runtimeName",
+        "TARGET_MISMATCH spec.target.bbox",
+    ]
 
 
 def test_force_is_accepted_with_a_warning(lab: Lab) -> None:
     said = lab.patch("mismatch", spec_of("mismatch", box=ELSEWHERE, force=True))
 
     assert "patched" in said
-    assert "Forced" in said
+    assert "Warning: Forced" in said
 
 
 def test_a_forged_status_does_not_help(lab: Lab) -> None:
@@ -184,50 +173,241 @@ def test_a_forged_status_does_not_help(lab: Lab) -> None:
     for frame in forged["frames"]:
         for track in frame["tracks"]:
             track["bbox"] = {"x": ELSEWHERE.x, "y": ELSEWHERE.y, "w": ELSEWHERE.w, "h": ELSEWHERE.h}
-    patch = json.dumps({"spec": spec_of("forged", box=ELSEWHERE), "status": {"preview": forged}})
-    said = lab.plane.kubectl("patch", "sj", "forged", "--type=merge", "-p", patch, check=False)
+    body = {"spec": spec_of("forged", box=ELSEWHERE), "status": {"preview": forged}}
 
-    assert "TARGET_MISMATCH" in said
-
-
-def test_a_finished_jobs_result_survives_every_way_of_being_refused(lab: Lab) -> None:
-    lab.previewed("done")
-    lab.patch("done", {**spec_of("done"), "suspend": False})
-    lab.status(
-        "done", {"run": {"attempt": 1}, "result": manifest(make_result()), "progress": {"step": "COMPLETED"}}
-    )
-    uid = lab.uid("done")
-    body = json.loads(lab.plane.kubectl("get", "sj", "done", "-o", "json"))
-    changed = {
-        "apiVersion": body["apiVersion"],
-        "kind": body["kind"],
-        "metadata": {"name": "done"},
-        "spec": {**body["spec"], **spec_of("done", number=2)},
-    }
-    for way in (
-        ["apply"],
-        ["apply", "--force"],
-        ["apply", "--server-side", "--force-conflicts"],
-        ["replace"],
-    ):
-        said = lab.plane.kubectl(*way, "-f", "-", stdin=json.dumps(changed), check=False)
-
-        assert "JOB_FINISHED" in said, way
-        assert lab.uid("done") == uid, way
-
-    score = lab.plane.kubectl("get", "sj", "done", "-o", "jsonpath={.status.result.overallScore}")
-    assert score == str(make_result().overall_score)
+    assert "TARGET_MISMATCH" in lab.raw_patch("forged", body).text
 
 
-def test_a_dry_run_is_judged_too(lab: Lab) -> None:
-    said = lab.patch("forged", spec_of("forged", box=ELSEWHERE), "--dry-run=server")
+def test_a_dry_run_is_judged_too_and_stores_nothing(lab: Lab) -> None:
+    before = lab.get("forged")
 
-    assert "TARGET_MISMATCH" in said
+    assert "TARGET_MISMATCH" in lab.patch("forged", spec_of("forged", box=ELSEWHERE), "--dry-run=server")
+    assert "patched" in lab.patch("forged", spec_of("forged"), "--dry-run=server")
+    assert lab.get("forged") == before
 
 
-def test_writes_that_leave_the_spec_alone_never_ask(lab: Lab) -> None:
-    """An object that the rule would refuse today can still be labelled and get a status."""
+# --- who is asked, and when ----------------------------------------------------------------------------
+
+
+def test_only_creates_and_changed_specs_are_asked_about(lab: Lab) -> None:
+    lab.previewed("quiet")
+    before = lab.asked()
+
+    lab.status("quiet", {"run": {"attempt": 1}})
+    lab.plane.kubectl("label", "sj", "quiet", "team=a")
+    lab.plane.kubectl("annotate", "sj", "quiet", "note=b")
+    lab.raw_patch("quiet", {"metadata": {"finalizers": ["example.com/a"]}}).raise_for_status()
+    lab.raw_patch("quiet", {"metadata": {"finalizers": []}}).raise_for_status()
+    lab.raw_patch("quiet", {"spec": {"suspend": True}}).raise_for_status()
+    assert lab.asked() == before
+
+    lab.raw_patch("quiet", {"spec": {"displayName": "final"}}).raise_for_status()
+    assert lab.asked() == before + 1
+    lab.plane.kubectl("delete", "sj", "quiet")
+    assert lab.asked() == before + 1
+
+
+def test_an_object_that_the_rule_would_refuse_today_can_still_be_labelled(lab: Lab) -> None:
     lab.patch("mismatch", {"suspend": False})
     lab.status("mismatch", {"run": {"attempt": 1}})
 
     assert "labeled" in lab.plane.kubectl("label", "sj", "mismatch", "team=a")
+
+
+def test_runtimes_are_asked_about_but_for_those_of_the_release_itself(lab: Lab) -> None:
+    runtime = manifest(make_runtime(name="fast"))
+    own = manifest(make_runtime(name="own"))
+    own["metadata"]["annotations"] = {"playerscore.dev/release": "playerscore-system/playerscore"}
+    before = lab.asked("ScoringRuntime")
+
+    lab.plane.kubectl("create", "-f", "-", stdin=json.dumps(runtime))
+    lab.plane.kubectl("patch", "srt", "fast", "--type=merge", "-p", '{"spec": {"image": "worker:2"}}')
+    lab.plane.kubectl("label", "srt", "fast", "team=a")
+    lab.plane.kubectl("create", "-f", "-", stdin=json.dumps(own))
+
+    assert lab.asked("ScoringRuntime") == before + 2
+
+
+def test_a_review_as_large_as_the_api_server_makes_them_is_judged(lab: Lab) -> None:
+    """etcd takes 1.5 MiB; `<` is six bytes there and in a review, which has the object twice."""
+    frames = [
+        make_frame(number, [make_track(track, Box(0.01, 0.2, 0.1, 0.3)) for track in range(48)], name="large")
+        for number in range(1, 17)
+    ]
+    body = {**BODY, "metadata": {"name": "large"}, "spec": manifest(make_spec())}
+    body["metadata"] = {"name": "large", "annotations": {"note": "<" * 235_000}}
+    lab.api.post(JOBS, json=body).raise_for_status()
+    lab.status("large", {"preview": manifest(make_preview(frames, name="large"))})
+    before = _read_bytes(lab)
+
+    denied = lab.raw_patch("large", {"spec": spec_of("large", box=ELSEWHERE)})
+    lab.raw_patch("large", {"spec": spec_of("large", box=Box(0.01, 0.2, 0.1, 0.3))}).raise_for_status()
+
+    assert denied.status_code == 403
+    assert "TARGET_MISMATCH" in denied.json()["message"]
+    assert _read_bytes(lab) - before > 2 * 2_900_000
+
+
+def _read_bytes(lab: Lab) -> float:
+    found = re.search(r"playerscore_webhook_review_bytes_sum (\S+)", lab.webhook.metrics())
+    assert found
+    return float(found[1])
+
+
+# --- a refused change, by every way of making it -------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def done(lab: Lab) -> Json:
+    """A finished job with its result, applied by kubectl."""
+    body = {**BODY, "metadata": {"name": "done"}, "spec": manifest(make_spec())}
+    lab.plane.kubectl("apply", "-f", "-", stdin=json.dumps(body))
+    lab.status("done", {"preview": manifest(make_preview(name="done"))})
+    lab.patch("done", {**spec_of("done"), "suspend": False})
+    ended = {"run": {"attempt": 1}, "result": manifest(make_result()), "progress": {"step": "COMPLETED"}}
+    lab.status("done", ended)
+    return lab.get("done")
+
+
+WAYS = {
+    "apply": ["apply", "-f", "-"],
+    "apply --force": ["apply", "--force", "-f", "-"],
+    "apply --server-side": [
+        "apply",
+        "--server-side",
+        "--field-manager=gitops",
+        "--force-conflicts",
+        "-f",
+        "-",
+    ],
+    "replace": ["replace", "-f", "-"],
+    "patch": ["patch", "sj", "done", "--type=merge", "--patch-file=/dev/stdin"],
+    "patch --type=json": ["patch", "sj", "done", "--type=json", "--patch-file=/dev/stdin"],
+}
+
+
+def _changed(done: Json, way: str) -> Any:
+    spec = done["spec"] | spec_of("done", number=2)
+    if way == "patch --type=json":
+        return [{"op": "replace", "path": "/spec/target", "value": spec["target"]}]
+    return {**BODY, "metadata": {"name": "done"}, "spec": spec}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_refused_change_is_readable_and_object_and_result_are_still_there(
+    lab: Lab, done: Json, way: str
+) -> None:
+    begin = time.monotonic()
+    said = lab.plane.kubectl(*WAYS[way], stdin=json.dumps(_changed(done, way)), check=False)
+
+    _assert_readable(said)
+    assert time.monotonic() - begin < 4, "kubectl tried again and again"
+    assert lab.get("done") == done
+
+
+def test_a_refused_edit_is_readable_and_object_and_result_are_still_there(
+    lab: Lab, done: Json, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = tmp_path / "editor"
+    change = "import re, sys, pathlib as p; f = p.Path(sys.argv[1]); t = f.read_text(); "
+    change += "f.write_text(re.sub(r'(target:(?s:.*?)frame_)0001', r'\\g<1>0002', t, count=1))"
+    editor.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{change}" "$1"\n')
+    editor.chmod(0o755)
+    monkeypatch.setenv("KUBE_EDITOR", str(editor))
+
+    _assert_readable(lab.plane.kubectl("edit", "sj", "done", check=False))
+    assert lab.get("done") == done
+
+
+def _assert_readable(said: str) -> None:
+    assert 'admission webhook "scoring.playerscore.dev" denied the request: JOB_FINISHED: ' in said
+    assert "spec.target cannot change, the job has ended: create a new job instead" in said
+    for confusing in ("InternalError", "conflict", "Conflict", "field manager", "deleted"):
+        assert confusing not in said
+
+
+# --- the webhook down, the certificates renewed ---------------------------------------------------------
+
+
+def test_a_webhook_that_hangs_stops_nothing_but_specs_and_those_for_three_seconds(lab: Lab) -> None:
+    lab.previewed("hanging")
+    lab.webhook.process.send_signal(signal.SIGSTOP)
+    try:
+        begin = time.monotonic()
+        refused = lab.raw_patch("hanging", {"spec": {"displayName": "x"}})
+        waited = time.monotonic() - begin
+        labelled = lab.raw_patch("hanging", {"metadata": {"labels": {"team": "a"}}})
+        lab.status("hanging", {"run": {"attempt": 1}})
+        deleted = lab.api.delete(f"{JOBS}/hanging")
+    finally:
+        lab.webhook.process.send_signal(signal.SIGCONT)
+
+    assert refused.status_code == 500
+    assert 'failed calling webhook "scoring.playerscore.dev"' in refused.json()["message"]
+    assert 2.5 < waited < 4.5
+    assert labelled.is_success
+    assert deleted.is_success
+    _until(lambda: lab.create("after", manifest(make_spec())).startswith("scoringjob"), 20)
+
+
+def test_no_write_fails_while_certificates_and_authorities_are_replaced(lab: Lab) -> None:
+    """20 writes a second; beside them new connections that trust exactly what the API server trusts."""
+    lab.previewed("steady")
+    certificates, bundles = len(lab.keeper.serials), len(lab.keeper.bundles)
+    failures: list[str] = []
+    seen: set[bytes] = set()
+    sent = 0
+    begin = time.monotonic()
+
+    def write(number: int) -> None:
+        answer = lab.raw_patch("steady", {"spec": {"displayName": f"write {number}"}})
+        if not answer.is_success:
+            failures.append(answer.text)
+
+    with ThreadPoolExecutor(8) as pool:
+        while len(lab.keeper.serials) < certificates + 3 or len(lab.keeper.bundles) < bundles + 4:
+            assert time.monotonic() - begin < 90, (lab.keeper.serials, len(lab.keeper.bundles))
+            pool.submit(write, sent)
+            sent += 1
+            if sent % 10 == 0:
+                seen.add(served(lab.webhook, _registered_bundle(lab)))
+            time.sleep(max(0.0, begin + sent / 20 - time.monotonic()))
+
+    assert failures == []
+    assert sent > 100
+    assert len(seen) >= 3
+
+
+def _registered_bundle(lab: Lab) -> str:
+    path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/playerscore"
+    found: str = lab.api.get(path).json()["webhooks"][0]["clientConfig"]["caBundle"]
+    return found
+
+
+def test_the_authoritys_key_is_in_a_secret_that_no_pod_mounts(lab: Lab) -> None:
+    def data(name: str) -> Json:
+        found = lab.plane.kubectl("-n", "playerscore-system", "get", "secret", name, "-o", "json")
+        content: Json = json.loads(found)["data"]
+        return content
+
+    serving, authority = data("playerscore-webhook-tls"), data("playerscore-webhook-ca")
+
+    assert set(serving) == {"tls.crt", "tls.key", "ca.crt"}
+    assert authority["tls.crt"] in _pem_list(serving["ca.crt"])
+    assert authority["tls.key"] not in serving.values()
+
+
+def _pem_list(bundle: str) -> list[str]:
+    end = b"-----END CERTIFICATE-----\n"
+    parts = base64.b64decode(bundle).split(end)[:-1]
+    return [base64.b64encode(part + end).decode() for part in parts]
+
+
+def test_a_bundle_that_somebody_removed_is_put_back(lab: Lab) -> None:
+    path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/playerscore"
+    patch = [{"op": "remove", "path": "/webhooks/0/clientConfig/caBundle"}]
+    headers = {"Content-Type": "application/json-patch+json"}
+    lab.api.patch(path, content=json.dumps(patch), headers=headers).raise_for_status()
+
+    _until(lambda: "caBundle" in lab.api.get(path).json()["webhooks"][0]["clientConfig"], 10)
+    _until(lambda: lab.raw_patch("steady", {"spec": {"displayName": "again"}}).is_success, 10)

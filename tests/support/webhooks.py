@@ -24,10 +24,10 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
-import yaml
 from kubernetes.aio import client, config
 
-from controlplane import ROOT, ControlPlane, ensure_tools, free_ports
+from chart import NAMESPACE, one, render
+from controlplane import ControlPlane, free_ports
 from playerscore_operator import certificates
 from playerscore_operator.certificates import Lifetimes, State, plan, read_pair, write_bundle, write_pair
 from playerscore_operator.cluster import Cluster
@@ -35,7 +35,6 @@ from playerscore_operator.settings import Settings
 
 Json = dict[str, Any]
 
-NAMESPACE = "playerscore-system"
 SECRET = "playerscore-webhook-tls"
 HOST = f"playerscore-webhook.{NAMESPACE}.svc"
 HOSTS = [HOST, f"{HOST}.cluster.local"]
@@ -164,25 +163,9 @@ def served(webhook: WebhookProcess, bundle: str) -> bytes:
 # --- in front of a real API server --------------------------------------------------------------------
 
 
-def rendered(*options: str) -> list[Json]:
-    """Every object of the chart, rendered by the real helm."""
-    helm = str(ensure_tools("helm") / "helm")
-    command = [
-        helm,
-        "template",
-        "playerscore",
-        str(ROOT / "charts" / "playerscore"),
-        "-n",
-        NAMESPACE,
-        *options,
-    ]
-    done = subprocess.run(command, check=True, text=True, capture_output=True)
-    return [item for item in yaml.safe_load_all(done.stdout) if item]
-
-
 def registration(port: int) -> Json:
     """The chart's ValidatingWebhookConfiguration; only the Service's port is another."""
-    found = next(item for item in rendered() if item["kind"] == "ValidatingWebhookConfiguration")
+    found = one(render(), "ValidatingWebhookConfiguration", "playerscore")
     for webhook in found["webhooks"]:
         webhook["clientConfig"]["service"]["port"] = port
     return found

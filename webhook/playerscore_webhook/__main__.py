@@ -1,17 +1,17 @@
 """`python -m playerscore_webhook`."""
 
-import asyncio
+import uvloop
 
 from playerscore_webhook import logs
-from playerscore_webhook.server import serve
+from playerscore_webhook.server import Webhook, serve
 from playerscore_webhook.settings import Settings
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until told to stop; on uvloop, whose TLS is compiled."""
     settings = Settings()
     logs.configure(settings.log_level)
-    asyncio.run(serve(settings))
+    uvloop.run(serve(Webhook(settings)))
 
 
 if __name__ == "__main__":

@@ -210,9 +210,10 @@ def test_it_is_ready_only_with_a_certificate_that_the_bundle_trusts(tmp_path: Pa
 
 
 def test_it_stops_being_ready_when_the_certificate_ends(tmp_path: Path) -> None:
-    mount(tmp_path, secret_data(issued(leaf=dt.timedelta(seconds=6))))
+    mount(tmp_path, secret_data(issued()))
     with WebhookProcess(tmp_path) as webhook:
         webhook.until_ready()
+        mount(tmp_path, secret_data(issued(leaf=dt.timedelta(seconds=3))))
 
         assert webhook.until_ready(503) == "the certificate has expired"
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from builders import (
@@ -42,11 +43,11 @@ def update(old: Json, new: Json, status: Json | None = None) -> Json:
 
 
 def judged(body: Json) -> Verdict:
-    return review.judge(review.parse(body))
+    return review.judge(review.parse(msgspec.json.encode(body)))
 
 
 def answered(body: Json) -> Json:
-    request = review.parse(body)
+    request = review.parse(msgspec.json.encode(body))
     found: Json = review.answer(request, review.judge(request))["response"]
     return found
 
@@ -201,7 +202,7 @@ MALFORMED: dict[str, Any] = {
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED)
 def test_what_is_no_review_is_said_to_be_none(body: Any) -> None:
     with pytest.raises(MalformedReviewError, match="not an AdmissionReview"):
-        review.parse(body)
+        review.parse(msgspec.json.encode(body))
 
 
 def test_a_runtime_with_thousands_of_mistakes_is_answered_in_a_line() -> None:
@@ -219,7 +220,7 @@ def test_a_job_with_thousands_of_unknown_fields_is_warned_about_in_a_line() -> N
 
 
 def test_a_review_that_is_not_read_is_denied_with_its_uid() -> None:
-    response = review.answer(review.parse({"request": {"uid": "u"}}), review.too_large(1000))["response"]
+    response = review.answer(review.Request(uid="u"), review.too_large(1000))["response"]
 
     assert response["uid"] == "u"
     assert response["allowed"] is False
