@@ -6,21 +6,26 @@ on aiohttp (which the S3 client brings anyway).
 """
 
 import asyncio
+import contextlib
 import ssl
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import aiohttp
 import orjson
 
-from playerscore import names
+from playerscore import names, refusals
 from playerscore.errors import PlayerscoreError
-from playerscore_api.refusals import refusal
+from playerscore_api import warnings
+from playerscore_api.metrics import KUBERNETES_SECONDS
 
 Document = dict[str, Any]
 
 JOBS: Final = f"/apis/{names.API_VERSION}/namespaces/{{}}/{names.JOB_PLURAL}"
+STRICT: Final = {"fieldValidation": "Strict"}
+DRY_RUN: Final = {"dryRun": "All"}
 MERGE_PATCH: Final = "application/merge-patch+json"
 TIMEOUT_SECONDS: Final = 15
 WATCH_SECONDS: Final = 240
@@ -28,11 +33,31 @@ LINE_BYTES: Final = 4 * 2**20
 """A watch event is one line with a whole object, at most 3 MiB in etcd's default settings."""
 
 
-def session(ca_file: Path | None) -> aiohttp.ClientSession:
-    """One pool of connections for all callers; TLS is checked against the cluster's CA."""
+class Written(NamedTuple):
+    """What a write made, and what Kubernetes and our webhook had to say about it."""
+
+    job: Document
+    warnings: list[str]
+
+
+class Pools(NamedTuple):
+    """Connections for all callers. Watches have their own, so that they never starve the calls."""
+
+    calls: aiohttp.ClientSession
+    watches: aiohttp.ClientSession
+
+
+@contextlib.asynccontextmanager
+async def pools(ca_file: Path | None) -> AsyncIterator[Pools]:
+    """Open the connections' pools; TLS is checked against the cluster's CA."""
     context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+    async with _session(context, 256) as calls, _session(context, 0) as watches:
+        yield Pools(calls, watches)
+
+
+def _session(context: ssl.SSLContext, limit: int) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=256, ssl=context),
+        connector=aiohttp.TCPConnector(limit=limit, ssl=context),
         timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
         cookie_jar=aiohttp.DummyCookieJar(),
         read_bufsize=LINE_BYTES,
@@ -42,7 +67,7 @@ def session(ca_file: Path | None) -> aiohttp.ClientSession:
 class Cluster:
     """Kubernetes as one caller sees it."""
 
-    def __init__(self, http: aiohttp.ClientSession, url: str, token: Callable[[], str]) -> None:
+    def __init__(self, http: Pools, url: str, token: Callable[[], str]) -> None:
         self._http = http
         self._url = url.rstrip("/")
         self._token = token
@@ -60,19 +85,28 @@ class Cluster:
         page = {"limit": str(limit)} | ({"continue": token} if token else {})
         return await self._call("GET", JOBS.format(namespace), page)
 
-    async def create_job(self, namespace: str, manifest: Document) -> Document:
-        """Create a ScoringJob; unknown fields are refused."""
-        strict = {"fieldValidation": "Strict"}
-        return await self._call("POST", JOBS.format(namespace), strict, manifest)
+    async def create_job(self, namespace: str, manifest: Document, dry_run: bool = False) -> Written:
+        """Create a ScoringJob; unknown fields are refused. Raises ALREADY_EXISTS."""
+        query = STRICT | (DRY_RUN if dry_run else {})
+        return await self._write("POST", JOBS.format(namespace), query, manifest)
 
-    async def patch_job(self, namespace: str, name: str, patch: Document) -> Document:
+    async def patch_job(self, namespace: str, name: str, patch: Document, dry_run: bool = False) -> Written:
         """Merge-patch a ScoringJob. Raises CONFLICT when the patch's resourceVersion is old."""
+        query = STRICT | (DRY_RUN if dry_run else {})
         path = f"{JOBS.format(namespace)}/{name}"
-        return await self._call("PATCH", path, {"fieldValidation": "Strict"}, patch, MERGE_PATCH)
+        return await self._write("PATCH", path, query, patch, MERGE_PATCH)
 
-    async def delete_job(self, namespace: str, name: str) -> None:
-        """Delete a ScoringJob; its children follow by their owner references."""
-        await self._call("DELETE", f"{JOBS.format(namespace)}/{name}")
+    async def delete_job(
+        self, namespace: str, name: str, version: str | None = None, dry_run: bool = False
+    ) -> None:
+        """Delete a ScoringJob; its children follow by their owner references.
+
+        Raises CONFLICT when it is not at that resourceVersion.
+        """
+        # Options in the body, all of them: with a body Kubernetes does not look at the query.
+        options: Document = {"preconditions": {"resourceVersion": version}} if version else {}
+        options |= {"dryRun": ["All"]} if dry_run else {}
+        await self._write("DELETE", f"{JOBS.format(namespace)}/{name}", {}, options)
 
     async def may_create_jobs(self, namespace: str) -> bool:
         """Whether this caller may create ScoringJobs there."""
@@ -102,46 +136,58 @@ class Cluster:
         status: Document = answer.get("status") or {}
         return status
 
-    async def watch_job(self, namespace: str, name: str, resource_version: str) -> AsyncIterator[Document]:
-        """The watch events of one ScoringJob after that version; ends when the server ends the watch."""
+    async def watch_job(
+        self, namespace: str, name: str, resource_version: str, seconds: int
+    ) -> AsyncGenerator[Document]:
+        """The watch events of one ScoringJob after that version, for so long at most. Raises EXPIRED, FORBIDDEN, ..."""
         query = {
             "watch": "true",
+            "allowWatchBookmarks": "true",
             "fieldSelector": f"metadata.name={name}",
             "resourceVersion": resource_version,
-            "timeoutSeconds": str(WATCH_SECONDS),
+            "timeoutSeconds": str(seconds),
         }
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=TIMEOUT_SECONDS)
         try:
-            async with self._http.get(
+            async with self._http.watches.get(
                 self._url + JOBS.format(namespace), params=query, headers=self._headers(), timeout=timeout
             ) as response:
                 if response.status >= 400:
-                    raise refusal(response.status, await _document(response))
+                    raise await _refused(response)
                 async for line in response.content:
                     yield orjson.loads(line)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise _unavailable(error) from error
 
     async def _call(
+        self, method: str, path: str, query: dict[str, str] | None = None, body: Document | None = None
+    ) -> Document:
+        return (await self._write(method, path, query or {}, body)).job
+
+    async def _write(
         self,
         method: str,
         path: str,
-        query: dict[str, str] | None = None,
-        body: Document | None = None,
+        query: dict[str, str],
+        body: Document | None,
         content_type: str = "application/json",
-    ) -> Document:
+    ) -> Written:
         data = None if body is None else orjson.dumps(body)
         headers = self._headers() | ({"Content-Type": content_type} if data is not None else {})
+        begin, status = time.perf_counter(), "none"
         try:
-            async with self._http.request(
+            async with self._http.calls.request(
                 method, self._url + path, params=query, data=data, headers=headers, allow_redirects=False
             ) as response:
-                document = await _document(response)
+                status = str(response.status)
                 if response.status >= 300:
-                    raise refusal(response.status, document)
-                return document
+                    raise await _refused(response)
+                told = warnings.told(response.headers.getall("Warning", []))
+                return Written(await _document(response), told)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise _unavailable(error) from error
+        finally:
+            KUBERNETES_SECONDS.labels(method, status).observe(time.perf_counter() - begin)
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._token()}", "Accept": "application/json"}
@@ -150,6 +196,14 @@ class Cluster:
 def own_token(file: Path) -> Callable[[], str]:
     """Reads the mounted token at every use, because the kubelet renews it."""
     return lambda: file.read_text().strip()
+
+
+async def _refused(response: aiohttp.ClientResponse) -> PlayerscoreError:
+    error = refusals.translated(response.status, await _document(response))
+    later = response.headers.get("Retry-After", "")
+    if later.isdigit():
+        error.details.setdefault("retry_after_seconds", int(later))
+    return error
 
 
 async def _document(response: aiohttp.ClientResponse) -> Document:

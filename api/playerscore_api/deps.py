@@ -1,6 +1,10 @@
-"""What a request brings: the caller's view of the cluster, the namespace, the store."""
+"""What a request brings: the caller's view of the cluster, the namespace, the store.
 
-from typing import Annotated
+The dependencies are coroutines, because FastAPI sends plain functions to a thread each.
+"""
+
+import re
+from typing import Annotated, Final
 
 from fastapi import Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -9,22 +13,26 @@ from playerscore.errors import PlayerscoreError
 from playerscore.resources import Label
 from playerscore_api.broker import Broker
 from playerscore_api.cluster import Cluster
+from playerscore_api.own import Own
 from playerscore_api.settings import Settings
 
+TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 bearer = HTTPBearer(auto_error=False, description="A token that Kubernetes accepts; its RBAC decides.")
 
 
 class State:
     """What lives as long as the process: connections and settings, nothing about jobs."""
 
-    def __init__(self, settings: Settings, cluster: Cluster, broker: Broker) -> None:
+    def __init__(self, settings: Settings, own: Own, broker: Broker) -> None:
         self.settings = settings
-        self.own = cluster
+        self.own = own
         """The cluster with the API's own account: only for TokenReview and for pods' jobs."""
         self.broker = broker
+        self.streams = 0
+        """Event streams that are open now."""
 
 
-def state(request: Request) -> State:
+async def state(request: Request) -> State:
     found: State = request.app.state.parts
     return found
 
@@ -33,9 +41,9 @@ Parts = Annotated[State, Depends(state)]
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 
 
-def token(credentials: Credentials) -> str:
+async def token(credentials: Credentials) -> str:
     """The caller's bearer token; there is no anonymous access. Raises UNAUTHENTICATED."""
-    if credentials is None or not credentials.credentials:
+    if credentials is None or not TOKEN.fullmatch(credentials.credentials):
         raise PlayerscoreError("UNAUTHENTICATED", "A bearer token is needed")
     return credentials.credentials
 
@@ -43,12 +51,12 @@ def token(credentials: Credentials) -> str:
 Token = Annotated[str, Depends(token)]
 
 
-def caller(parts: Parts, token: Token) -> Cluster:
+async def caller(parts: Parts, token: Token) -> Cluster:
     """The cluster as the caller sees it."""
     return parts.own.as_caller(token)
 
 
-def namespace(
+async def namespace(
     parts: Parts,
     namespace: Annotated[Label | None, Query(description="The deployment's default when absent.")] = None,
 ) -> str:

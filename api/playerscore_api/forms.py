@@ -8,10 +8,13 @@ from playerscore import lenient, steps
 from playerscore.errors import PlayerscoreError
 from playerscore.names import Step
 from playerscore.resources import (
+    Artifact,
     BBox,
+    Condition,
     FrameKey,
     Label,
     PlayerRef,
+    Result,
     ScoringJobSpec,
     ScoringJobStatus,
     Seconds,
@@ -35,14 +38,21 @@ class NewJob(ScoringJobSpec):
     """metadata.name; made up when absent."""
 
 
-class Pick(_Form):
+class Judged(_Form):
+    """What a step is about."""
+
+    resourceVersion: Annotated[str, Field(max_length=64)] | None = None  # noqa: N815  # Kubernetes' word
+    """The version that the caller judged; 409 CONFLICT when the job has changed since."""
+
+
+class Pick(Judged):
     """Which player: a track of a preview frame."""
 
     frame_key: FrameKey
     track_id: TrackId
 
 
-class Confirmation(_Form):
+class Confirmation(Judged):
     """Where the player is; without a box, as drafted."""
 
     frame_key: FrameKey | None = None
@@ -58,21 +68,48 @@ class NewUpload(_Form):
 
     filename: Annotated[str, Field(pattern=FILE_NAME, min_length=1, max_length=128)]
     bytes: Annotated[int, Field(ge=1, le=2**50)]
+    multipart: bool = False
+    """In parts, so that it can be resumed."""
 
 
 class Upload(_Form):
-    """One request that stores the video."""
+    """One request, which stores the whole video."""
 
     method: str
     url: str
+    """Absolute, or a path of this API."""
     headers: dict[str, str]
 
 
-class UploadAnswer(_Form):
-    """Where the video will be (for `spec.video.uri`), and how to put it there."""
+class Part(Upload):
+    """One request, which stores one part: exactly so many bytes from `(number - 1) * part_bytes` on."""
+
+    number: int
+    bytes: int
+
+
+class UploadState(_Form):
+    """How far an upload in parts is."""
 
     uri: str
-    upload: Upload
+    bytes: int
+    finished: bool
+    part_bytes: int
+    """The length of all parts but the last."""
+    parts: int
+    missing: list[Part]
+    """The next parts to send, at most 100."""
+
+
+class UploadAnswer(_Form):
+    """Where the video will be, and how to put it there: one request, or parts."""
+
+    uri: str
+    """For `spec.video.uri`."""
+    url: str
+    """The upload's own address: GET says what is missing, `…/complete` ends it, DELETE forgets it."""
+    upload: Upload | None = None
+    multipart: UploadState | None = None
 
 
 class JobProgress(_Form):
@@ -92,8 +129,8 @@ class Job(_Form):
     player_ref: PlayerRef | None
     target: Target | None
     progress: JobProgress
-    result: Document | None
-    conditions: list[Document]
+    result: Result | None
+    conditions: list[Condition]
     resourceVersion: str  # noqa: N815  # Kubernetes' word
 
 
@@ -103,6 +140,21 @@ class JobPage(_Form):
     items: list[Job]
     next: str | None
     """Give it as `continue` to get the next page."""
+
+
+class Artifacts(_Form):
+    """The stored files of a job; each is at `…/artifacts/{name}`."""
+
+    items: list[Artifact]
+
+
+class Offer(_Form):
+    """Where a file can be fetched, for a short time."""
+
+    url: str
+    """Absolute, or a path of this API."""
+    expires_seconds: int | None
+    """None for this API's own address, which wants the token."""
 
 
 class Stored(_Form):
@@ -126,7 +178,6 @@ def parts(job: Document) -> tuple[ScoringJobSpec, ScoringJobStatus]:
 def flat(job: Document) -> Job:
     """The flat form of a stored job; the step is computed, so it never waits for the operator."""
     spec, status = parts(job)
-    stored = job.get("status") or {}
     progress = status.progress
     return Job(
         id=job["metadata"]["name"],
@@ -139,7 +190,7 @@ def flat(job: Document) -> Job:
             percent=progress.percent if progress else None,
             message=progress.message if progress else None,
         ),
-        result=stored.get("result"),
-        conditions=stored.get("conditions") or [],
-        resourceVersion=job["metadata"]["resourceVersion"],
+        result=status.result,
+        conditions=status.conditions or [],
+        resourceVersion=job["metadata"].get("resourceVersion", ""),  # a dry run's has none
     )

@@ -3,65 +3,88 @@
 import hashlib
 import secrets
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Final
 
+import orjson
 from fastapi import APIRouter, Header, Path, Query, Request, Response
-from fastapi.responses import StreamingResponse
-from starlette.requests import ClientDisconnect
 
 from playerscore import flow, names
 from playerscore.admission import judge_create
 from playerscore.errors import FlowError, PlayerscoreError
-from playerscore.resources import ScoringJobSpec, ScoringJobStatus
-from playerscore_api import broker, forms
-from playerscore_api.cluster import Cluster
+from playerscore.resources import PreviewStatus, Result, ScoringJobSpec, ScoringJobStatus
+from playerscore_api import answers, broker, concurrency, content, examples, forms, warnings
+from playerscore_api.cluster import Cluster, Written
+from playerscore_api.concurrency import IfNoneMatch, Trying, Write, Writing
 from playerscore_api.deps import Caller, Namespace, Parts
 from playerscore_api.forms import (
+    Artifacts,
     Confirmation,
     Document,
     Job,
     JobPage,
+    Judged,
     NewJob,
-    NewUpload,
     Pick,
-    Stored,
-    Upload,
-    UploadAnswer,
 )
+from playerscore_api.strict import StrictRoute
 
-router = APIRouter()
+router = APIRouter(route_class=StrictRoute)
 
-ATTEMPTS = 3
+ATTEMPTS: Final = 3
 """A patch that meets somebody else's change is judged again, this often."""
+PAGE: Final = 1000
 JobId = Annotated[str, Path(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=names.NAME_MAX)]
 Step = Callable[[ScoringJobSpec, ScoringJobStatus], flow.Change]
 
 
-@router.post("/jobs", status_code=201, operation_id="createJob", tags=["jobs"])
+@router.post(
+    "/jobs",
+    status_code=201,
+    operation_id="createJob",
+    tags=["jobs"],
+    response_model=Job,
+    responses=answers.job("Created, as a draft", examples.CREATED, status=201, **answers.LOCATION)
+    | answers.job("The same request with the same Idempotency-Key created it before", examples.PICKED)
+    | answers.refused("ALREADY_EXISTS", "NOT_READY", "IDEMPOTENCY_MISMATCH", *answers.FORM),
+)
 async def create_job(
     new: NewJob,
     caller: Caller,
     namespace: Namespace,
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    dry_run: Trying,
+    response: Response,
+    idempotency_key: Annotated[
+        str | None,
+        Header(min_length=1, max_length=200, description="Makes a repeated request create one job."),
+    ] = None,
 ) -> Job:
-    """Create a draft; its preview is made at once. The same Idempotency-Key creates one job."""
+    """Create a draft; its preview is made at once."""
     spec = ScoringJobSpec(**{name: getattr(new, name) for name in ScoringJobSpec.model_fields})
     judgement = judge_create(spec)
     if not judgement.allowed:
         raise judgement.error()
+    mark = _mark(new, idempotency_key)
     name = new.id or _made_up(namespace, idempotency_key)
-    body = {
+    try:
+        written = await caller.create_job(namespace, _manifest(namespace, name, spec, mark), dry_run)
+    except PlayerscoreError as error:
+        if error.code != "ALREADY_EXISTS" or mark is None:
+            raise
+        response.status_code = 200
+        return _shown(response, Written(_same(await caller.get_job(namespace, name), mark, error), []))
+    if not dry_run:
+        response.headers["Location"] = f"/jobs/{name}?namespace={namespace}"
+    return _shown(response, written, judgement.warnings, dry_run)
+
+
+def _manifest(namespace: str, name: str, spec: ScoringJobSpec, mark: str | None) -> Document:
+    annotations = {"annotations": {names.IDEMPOTENCY_ANNOTATION: mark}} if mark else {}
+    return {
         "apiVersion": names.API_VERSION,
         "kind": names.JOB_KIND,
-        "metadata": {"name": name, "namespace": namespace},
+        "metadata": {"name": name, "namespace": namespace, **annotations},
         "spec": spec.model_dump(mode="json", by_alias=True, exclude_none=True),
     }
-    try:
-        return forms.flat(await caller.create_job(namespace, body))
-    except PlayerscoreError as error:
-        if error.code != "ALREADY_EXISTS" or idempotency_key is None or new.id:
-            raise
-        return forms.flat(await caller.get_job(namespace, name))
 
 
 def _made_up(namespace: str, idempotency_key: str | None) -> str:
@@ -71,110 +94,240 @@ def _made_up(namespace: str, idempotency_key: str | None) -> str:
     return f"job-{hashlib.sha256(f'{namespace}/{idempotency_key}'.encode()).hexdigest()[:20]}"
 
 
-@router.get("/jobs", operation_id="listJobs", tags=["jobs"])
+def _mark(new: NewJob, idempotency_key: str | None) -> str | None:
+    """The key's digest and the request's, for the job's annotation: the API keeps no state, so the job does."""
+    if idempotency_key is None:
+        return None
+    body = orjson.dumps(new.model_dump(mode="json", exclude_unset=True), option=orjson.OPT_SORT_KEYS)
+    digests = (hashlib.sha256(part).hexdigest()[:32] for part in (idempotency_key.encode(), body))
+    return ".".join(digests)
+
+
+def _same(job: Document, mark: str, exists: PlayerscoreError) -> Document:
+    """The job, if the same request made it. Raises IDEMPOTENCY_MISMATCH, or ALREADY_EXISTS for another key's job."""
+    present = job["metadata"].get("annotations", {}).get(names.IDEMPOTENCY_ANNOTATION, "")
+    if present == mark:
+        return job
+    if present.split(".")[0] != mark.split(".")[0]:
+        raise exists
+    text = f"The Idempotency-Key made {job['metadata']['name']} of another request"
+    raise PlayerscoreError("IDEMPOTENCY_MISMATCH", text, field="Idempotency-Key")
+
+
+def _shown(response: Response, written: Written, own: list[str] | None = None, dry_run: bool = False) -> Job:
+    """The flat form of what was written, with its ETag and with everybody's warnings."""
+    job = forms.flat(written.job)
+    if not dry_run:
+        response.headers["ETag"] = concurrency.etag(job.resourceVersion)
+    warnings.put(response.headers, [*(own or []), *written.warnings])
+    return job
+
+
+@router.get(
+    "/jobs",
+    operation_id="listJobs",
+    tags=["jobs"],
+    responses=answers.said("A page of jobs", examples.PAGE) | answers.refused("EXPIRED"),
+)
 async def list_jobs(
     caller: Caller,
     namespace: Namespace,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    continue_: Annotated[str | None, Query(alias="continue", max_length=4096)] = None,
+    limit: Annotated[int, Query(ge=1, le=PAGE)] = 100,
+    continue_: Annotated[
+        str | None, Query(alias="continue", max_length=4096, description="The `next` of the page before.")
+    ] = None,
 ) -> JobPage:
-    """A page of the namespace's jobs."""
+    """A page of the namespace's jobs, in the order of their ids; pages show the state of one moment."""
     page = await caller.list_jobs(namespace, limit, continue_)
     return JobPage(
         items=[forms.flat(job) for job in page["items"]], next=page["metadata"].get("continue") or None
     )
 
 
-@router.get("/jobs/{job_id}", operation_id="getJob", tags=["jobs"])
-async def get_job(job_id: JobId, caller: Caller, namespace: Namespace, response: Response) -> Job:
+@router.get(
+    "/jobs/{job_id}",
+    operation_id="getJob",
+    tags=["jobs"],
+    response_model=Job,
+    responses=answers.job("The job", examples.COMPLETED)
+    | answers.NOT_MODIFIED
+    | answers.refused("JOB_NOT_FOUND"),
+)
+async def get_job(
+    job_id: JobId, caller: Caller, namespace: Namespace, response: Response, kept: IfNoneMatch = None
+) -> Job | Response:
     """One job; its step is computed from what is stored."""
-    job = forms.flat(await caller.get_job(namespace, job_id))
-    response.headers["ETag"] = f'"{job.resourceVersion}"'
-    return job
+    job = await caller.get_job(namespace, job_id)
+    headers = {
+        "ETag": concurrency.etag(job["metadata"]["resourceVersion"]),
+        "Cache-Control": concurrency.PRIVATE,
+    }
+    if concurrency.unchanged(kept, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    response.headers.update(headers)
+    return forms.flat(job)
 
 
-@router.delete("/jobs/{job_id}", status_code=204, operation_id="deleteJob", tags=["jobs"])
-async def delete_job(job_id: JobId, caller: Caller, namespace: Namespace) -> None:
+@router.delete(
+    "/jobs/{job_id}",
+    status_code=204,
+    operation_id="deleteJob",
+    tags=["jobs"],
+    responses=answers.refused("JOB_NOT_FOUND", "CONFLICT", "PRECONDITION_FAILED"),
+)
+async def delete_job(job_id: JobId, caller: Caller, namespace: Namespace, write: Writing) -> None:
     """Delete a job and everything that runs for it."""
-    await caller.delete_job(namespace, job_id)
+    if write.if_match is None:
+        await caller.delete_job(namespace, job_id, dry_run=write.dry_run)
+        return
+    job = await caller.get_job(namespace, job_id)
+    write.check(job)
+    await caller.delete_job(namespace, job_id, job["metadata"]["resourceVersion"], write.dry_run)
 
 
-@router.get("/jobs/{job_id}/result", operation_id="getResult", tags=["jobs"])
-async def get_result(job_id: JobId, caller: Caller, namespace: Namespace) -> Document:
+@router.get(
+    "/jobs/{job_id}/result",
+    operation_id="getResult",
+    tags=["jobs"],
+    responses=answers.said("The result", examples.RESULT.model_dump(mode="json"))
+    | answers.refused("JOB_NOT_FOUND", "NOT_FOUND"),
+)
+async def get_result(job_id: JobId, caller: Caller, namespace: Namespace) -> Result:
     """The result alone."""
-    result = forms.flat(await caller.get_job(namespace, job_id)).result
+    result = forms.parts(await caller.get_job(namespace, job_id))[1].result
     if result is None:
         raise PlayerscoreError("NOT_FOUND", "The job has no result yet")
     return result
 
 
-@router.get("/jobs/{job_id}/preview", operation_id="getPreview", tags=["flow"])
-async def get_preview(job_id: JobId, caller: Caller, namespace: Namespace) -> Document:
+@router.get(
+    "/jobs/{job_id}/preview",
+    operation_id="getPreview",
+    tags=["flow"],
+    responses=answers.said("The preview", examples.PREVIEW.model_dump(mode="json"))
+    | answers.refused("JOB_NOT_FOUND", "PREVIEW_NOT_READY"),
+)
+async def get_preview(job_id: JobId, caller: Caller, namespace: Namespace) -> PreviewStatus:
     """The frames with the people on them, to pick from."""
-    found = (await caller.get_job(namespace, job_id)).get("status", {}).get("preview")
-    if found is None:
+    preview = forms.parts(await caller.get_job(namespace, job_id))[1].preview
+    if preview is None:
         raise FlowError("PREVIEW_NOT_READY", "The preview is not there yet")
-    preview: Document = found
     return preview
 
 
 # --- the steps ------------------------------------------------------------------------------------------
 
 
-@router.post("/jobs/{job_id}/pick-player", operation_id="pickPlayer", tags=["flow"])
-async def pick_player(job_id: JobId, body: Pick, caller: Caller, namespace: Namespace) -> Job:
+@router.post(
+    "/jobs/{job_id}/pick-player",
+    operation_id="pickPlayer",
+    tags=["flow"],
+    responses=answers.job("Picked, with a drafted target", examples.PICKED)
+    | answers.refused(
+        "PREVIEW_NOT_READY", "FRAME_NOT_FOUND", "TRACK_NOT_FOUND", "JOB_RUNNING", *answers.STEP
+    ),
+)
+async def pick_player(
+    job_id: JobId, body: Pick, caller: Caller, namespace: Namespace, write: Writing, response: Response
+) -> Job:
     """Choose the player by a track of a preview frame; drafts the target."""
-    return await _step(
-        caller, namespace, job_id, lambda spec, status: flow.pick(spec, status, body.frame_key, body.track_id)
-    )
+
+    def step(spec: ScoringJobSpec, status: ScoringJobStatus) -> flow.Change:
+        return flow.pick(spec, status, body.frame_key, body.track_id)
+
+    return await _step(caller, namespace, job_id, step, write, body, response)
 
 
-@router.post("/jobs/{job_id}/target", operation_id="confirmTarget", tags=["flow"])
+@router.post(
+    "/jobs/{job_id}/target",
+    operation_id="confirmTarget",
+    tags=["flow"],
+    responses=answers.job("Confirmed", examples.CONFIRMED)
+    | answers.refused(
+        "TARGET_MISMATCH", "PREVIEW_NOT_READY", "FRAME_NOT_FOUND", "JOB_RUNNING", *answers.STEP
+    ),
+)
 async def confirm_target(
     job_id: JobId,
     body: Confirmation,
     caller: Caller,
     namespace: Namespace,
+    write: Writing,
+    response: Response,
     force: Annotated[bool, Query(description="Waives the overlap, for this box only.")] = False,
 ) -> Job:
     """Confirm where the player is; 409 TARGET_MISMATCH when the box is not his."""
-    return await _step(
-        caller,
-        namespace,
-        job_id,
-        lambda spec, status: flow.confirm(
+
+    def step(spec: ScoringJobSpec, status: ScoringJobStatus) -> flow.Change:
+        return flow.confirm(
             spec,
             status,
             bbox=body.bbox,
             frame_key=body.frame_key,
             time_sec=body.time_sec,
             force=force or body.force,
-        ),
-    )
+        )
+
+    return await _step(caller, namespace, job_id, step, write, body, response)
 
 
-@router.post("/jobs/{job_id}/enqueue", operation_id="enqueueJob", tags=["flow"])
-async def enqueue(job_id: JobId, caller: Caller, namespace: Namespace) -> Job:
+@router.post(
+    "/jobs/{job_id}/enqueue",
+    operation_id="enqueueJob",
+    tags=["flow"],
+    responses=answers.job("Enqueued", examples.QUEUED)
+    | answers.refused("NOT_READY", "TARGET_MISMATCH", "FRAME_NOT_FOUND", *answers.STEP),
+)
+async def enqueue(
+    job_id: JobId,
+    caller: Caller,
+    namespace: Namespace,
+    write: Writing,
+    response: Response,
+    body: Judged | None = None,
+) -> Job:
     """Hand the job over; again changes nothing. 409 NOT_READY names what is missing."""
-    return await _step(caller, namespace, job_id, flow.enqueue)
+    return await _step(caller, namespace, job_id, flow.enqueue, write, body, response)
 
 
-@router.post("/jobs/{job_id}/pause", operation_id="pauseJob", tags=["flow"])
-async def pause(job_id: JobId, caller: Caller, namespace: Namespace) -> Job:
+@router.post(
+    "/jobs/{job_id}/pause",
+    operation_id="pauseJob",
+    tags=["flow"],
+    responses=answers.job("Paused", examples.PAUSED) | answers.refused(*answers.STEP),
+)
+async def pause(
+    job_id: JobId,
+    caller: Caller,
+    namespace: Namespace,
+    write: Writing,
+    response: Response,
+    body: Judged | None = None,
+) -> Job:
     """Stop the attempt, or take the enqueue back."""
-    return await _step(caller, namespace, job_id, flow.pause)
+    return await _step(caller, namespace, job_id, flow.pause, write, body, response)
 
 
-async def _step(caller: Cluster, namespace: str, job_id: str, step: Step) -> Job:
+async def _step(
+    caller: Cluster,
+    namespace: str,
+    job_id: str,
+    step: Step,
+    write: Write,
+    judged: Judged | None,
+    response: Response,
+) -> Job:
     """Read, judge, and write with the resourceVersion that was judged."""
     for attempt in range(1, ATTEMPTS + 1):
         job = await caller.get_job(namespace, job_id)
+        write.check(job, judged.resourceVersion if judged else None)
         change = step(*forms.parts(job))
         if not change.patch:
-            return forms.flat(job)
+            return _shown(response, Written(job, change.warnings))
         try:
             body = change.body(job["metadata"]["resourceVersion"])
-            return forms.flat(await caller.patch_job(namespace, job_id, body))
+            written = await caller.patch_job(namespace, job_id, body, write.dry_run)
+            return _shown(response, written, change.warnings, write.dry_run)
         except PlayerscoreError as error:
             if error.code != "CONFLICT" or attempt == ATTEMPTS:
                 raise
@@ -185,7 +338,12 @@ async def _step(caller: Cluster, namespace: str, job_id: str, step: Step) -> Job
 
 
 @router.get(
-    "/jobs/{job_id}/frames/{number}", operation_id="getFrame", tags=["flow"], response_class=StreamingResponse
+    "/jobs/{job_id}/frames/{number}",
+    operation_id="getFrame",
+    tags=["flow"],
+    response_class=Response,
+    responses=answers.binary("The picture", "image/jpeg")
+    | answers.refused("JOB_NOT_FOUND", "NOT_FOUND", "RANGE_INVALID", "STORE_UNAVAILABLE"),
 )
 async def get_frame(
     job_id: JobId,
@@ -193,17 +351,34 @@ async def get_frame(
     caller: Caller,
     namespace: Namespace,
     parts: Parts,
-) -> StreamingResponse:
+    request: Request,
+    kept: IfNoneMatch = None,
+) -> Response:
     """A preview frame as JPEG, for whoever may read the job."""
     job = await caller.get_job(namespace, job_id)
-    return await _content(parts.broker, broker.frame_key(namespace, job["metadata"]["uid"], number))
+    key = broker.frame_key(namespace, job["metadata"]["uid"], number)
+    return await content.send(parts.broker, key, request, kept)
+
+
+@router.get(
+    "/jobs/{job_id}/artifacts",
+    operation_id="listArtifacts",
+    tags=["jobs"],
+    responses=answers.said("The files", {"items": [examples.ARTIFACT.model_dump(mode="json")]})
+    | answers.refused("JOB_NOT_FOUND"),
+)
+async def list_artifacts(job_id: JobId, caller: Caller, namespace: Namespace) -> Artifacts:
+    """The stored files of a job: pictures, tracks, clips. None before it has ended."""
+    return Artifacts(items=forms.parts(await caller.get_job(namespace, job_id))[1].artifacts or [])
 
 
 @router.get(
     "/jobs/{job_id}/artifacts/{name}",
     operation_id="getArtifact",
     tags=["jobs"],
-    response_class=StreamingResponse,
+    response_class=Response,
+    responses=answers.binary("The file, of the media type that the list says", "*/*")
+    | answers.refused("JOB_NOT_FOUND", "NOT_FOUND", "RANGE_INVALID", "STORE_UNAVAILABLE"),
 )
 async def get_artifact(
     job_id: JobId,
@@ -211,66 +386,10 @@ async def get_artifact(
     caller: Caller,
     namespace: Namespace,
     parts: Parts,
-) -> StreamingResponse:
+    request: Request,
+    kept: IfNoneMatch = None,
+) -> Response:
     """An artifact, for whoever may read the job."""
     job = await caller.get_job(namespace, job_id)
-    return await _content(parts.broker, broker.artifact_key(namespace, job["metadata"]["uid"], name))
-
-
-async def _content(store: broker.Broker, key: str) -> StreamingResponse:
-    found = await store.get(key)
-    headers = {"Content-Length": str(found.length), "Cache-Control": "private, max-age=3600", **SAFE}
-    return StreamingResponse(found.chunks, media_type=found.media_type, headers=headers)
-
-
-SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'"}
-"""What comes from a worker is shown as what it says it is, and runs nothing in a browser."""
-
-
-@router.post("/uploads", operation_id="createUpload", tags=["uploads"])
-async def create_upload(
-    body: NewUpload, caller: Caller, namespace: Namespace, parts: Parts, request: Request
-) -> UploadAnswer:
-    """Where a video goes, and its uri for `spec.video`."""
-    await _may_upload(caller, namespace)
-    if body.bytes > parts.settings.upload_max_bytes:
-        raise PlayerscoreError("TOO_LARGE", f"At most {parts.settings.upload_max_bytes} bytes", field="bytes")
-    name = f"{secrets.token_hex(8)}-{body.filename}"
-    key = f"{names.upload_prefix(namespace)}{name}"
-    presigned = await parts.broker.presigned_upload(key, body.bytes)
-    url = presigned or str(request.url_for("put_upload", namespace=namespace, name=name).path)
-    return UploadAnswer(
-        uri=parts.broker.upload_uri(namespace, name), upload=Upload(method="PUT", url=url, headers={})
-    )
-
-
-@router.put("/uploads/{namespace}/{name}", operation_id="putUpload", tags=["uploads"])
-async def put_upload(
-    namespace: Annotated[str, Path(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)],
-    name: Annotated[str, Path(pattern=forms.FILE_NAME, max_length=160)],
-    caller: Caller,
-    parts: Parts,
-    request: Request,
-) -> Stored:
-    """Store a video through this API, where the store has no public address. Never overwrites."""
-    await _may_upload(caller, namespace)
-    key = f"{names.upload_prefix(namespace)}{name}"
-    if await parts.broker.exists(key):
-        raise PlayerscoreError("ALREADY_EXISTS", "There is an upload of that name")
-    return await stored(parts, request, key, parts.settings.upload_max_bytes, "video/mp4")
-
-
-async def stored(parts: Any, request: Request, key: str, limit: int, media_type: str) -> Stored:
-    """Stream a request's body into the store. Raises TOO_LARGE before anything is stored."""
-    if int(request.headers.get("content-length") or 0) > limit:
-        raise PlayerscoreError("TOO_LARGE", f"At most {limit} bytes are taken here")
-    try:
-        found: Stored = await parts.broker.put(key, request.stream(), media_type, limit)
-    except ClientDisconnect as error:
-        raise PlayerscoreError("INVALID", "The body ended early") from error
-    return found
-
-
-async def _may_upload(caller: Cluster, namespace: str) -> None:
-    if not await caller.may_create_jobs(namespace):
-        raise PlayerscoreError("FORBIDDEN", f"You may not create ScoringJobs in {namespace}")
+    key = broker.artifact_key(namespace, job["metadata"]["uid"], name)
+    return await content.send(parts.broker, key, request, kept)

@@ -21,10 +21,21 @@ def _in_cluster_url() -> str:
     )
 
 
-class Settings(BaseSettings):
-    """The API's settings. Only the store's address and its two secrets have no default."""
+class KubeSettings(BaseSettings):
+    """Where Kubernetes is, and this program's own account."""
 
     model_config = SettingsConfigDict(env_prefix="PLAYERSCORE_API_", frozen=True)
+
+    kube_url: str = Field(default_factory=_in_cluster_url)
+    """The API server's address; the cluster's own Service when unset."""
+    kube_ca_file: Path | None = ACCOUNT / "ca.crt"
+    """PEM that the API server's certificate chains to."""
+    kube_token_file: Path = ACCOUNT / "token"
+    """The API's own account: only to check pods' tokens and to read their jobs, pods and runtimes."""
+
+
+class Settings(KubeSettings):
+    """The API's settings. Only the store's address and its two secrets have no default."""
 
     host: str = "0.0.0.0"  # noqa: S104  # a pod serves its Service on every address
     """The address to listen on."""
@@ -35,12 +46,10 @@ class Settings(BaseSettings):
     namespace: str = "default"
     """The namespace of requests that name none."""
 
-    kube_url: str = Field(default_factory=_in_cluster_url)
-    """The API server's address; the cluster's own Service when unset."""
-    kube_ca_file: Path | None = ACCOUNT / "ca.crt"
-    """PEM that the API server's certificate chains to."""
-    kube_token_file: Path = ACCOUNT / "token"
-    """The API's own account: only to check pods' tokens and to read their jobs."""
+    event_ping_seconds: Annotated[int, Field(ge=1, le=300)] = 15
+    """How often a silent event stream says that it is alive; proxies cut silent connections."""
+    max_event_streams: Annotated[int, Field(ge=1)] = 1000
+    """Event streams of one replica; the next is refused with TOO_MANY_REQUESTS and goes to another."""
 
     store_endpoint: str
     """Where this program and the pods reach the store."""
@@ -54,7 +63,7 @@ class Settings(BaseSettings):
     """The store's secret key."""
     public_store_endpoint: str | None = None
     """Where people reach the store; without it, uploads go through this program."""
-    presigned_seconds: Annotated[int, Field(ge=60, le=12 * 3600)] = 3600
+    presigned_seconds: Annotated[int, Field(ge=1, le=12 * 3600)] = 3600
     """How long a presigned URL is good for."""
     upload_max_bytes: Annotated[int, Field(ge=1)] = 8 * 2**30
     """The largest video that may be uploaded."""

@@ -108,6 +108,16 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "The program failed; its log says more.",
         "Repeat later; if it stays, give the log of the API to its maintainers.",
     ),
+    "UPLOAD_INCOMPLETE": Entry(
+        409,
+        "Parts of the upload are missing; `missing` names them.",
+        "GET the upload's address for requests that send the missing parts, send them, complete it again.",
+    ),
+    "RANGE_INVALID": Entry(
+        416,
+        "The file has no such range of bytes.",
+        "Ask for a range within the file's length, or for all of it.",
+    ),
     "CLUSTER_UNAVAILABLE": Entry(
         503,
         "Kubernetes does not answer; try again.",
@@ -157,6 +167,26 @@ CATALOGUE: Final[dict[str, Entry]] = {
         503,
         "The attempt ran longer than `activeDeadlineSeconds`.",
         "Analyse a shorter range, or raise the deadline in a new job.",
+    ),
+    "IMAGE_PULL_FAILED": Entry(
+        503,
+        "The pod's image cannot be pulled.",
+        "Check the runtime's `image` and the pull secrets; the message has the registry's words.",
+    ),
+    "POD_CONFIG_INVALID": Entry(
+        503,
+        "The pod cannot be started as it is configured.",
+        "The message has the node's own words: a missing secret, volume or program.",
+    ),
+    "CREATE_REFUSED": Entry(
+        503,
+        "The cluster refuses the attempt's Job or pod for good.",
+        "The message says which policy or rule refuses; the platform team changes it or the runtime.",
+    ),
+    "QUOTA_EXCEEDED": Entry(
+        503,
+        "The namespace's quota has no room for the attempt; it waits.",
+        "Wait for other jobs to end, or ask for more quota.",
     ),
     "VIDEO_EMPTY": Entry(422, "The file is empty.", "Upload the video again and create a new job."),
     "VIDEO_NOT_A_VIDEO": Entry(

@@ -29,7 +29,7 @@ BY_HTTP_STATUS: Final = {
     404: "NOT_FOUND",
     405: "METHOD_NOT_ALLOWED",
     409: "CONFLICT",
-    410: "CONFLICT",
+    410: "EXPIRED",
     413: "TOO_LARGE",
     415: "INVALID",
     422: "INVALID",

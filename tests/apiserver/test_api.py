@@ -2,149 +2,16 @@
 
 import json
 import os
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from builders import ELSEWHERE, OTHER, PLAYER, PLAYER_BOX, make_preview, make_result, manifest
-from controlplane import ControlPlane, ensure_tools, free_ports
+from apilab import SPEC, Lab, box, error
+from builders import ELSEWHERE, OTHER, PLAYER, PLAYER_BOX, make_result, manifest
 from playerscore import names
 
 Json = dict[str, Any]
-SPEC = {"video": {"uri": "s3://playerscore/default/uploads/match.mp4"}}
-EDITOR = ["get", "list", "watch", "create", "patch", "delete"]
-
-
-class Lab:
-    """API server, S3 server and API; a person who may edit, and one who may not."""
-
-    def __init__(self, plane: ControlPlane, url: str, token_file: Path) -> None:
-        self.plane = plane
-        self.url = url
-        self.token_file = token_file
-        self.clients: list[httpx.Client] = []
-        self.editor = self.person("editor", EDITOR)
-        self.stranger = self.person("stranger", [])
-
-    def person(self, name: str, verbs: list[str]) -> httpx.Client:
-        self.plane.kubectl("create", "serviceaccount", name)
-        if verbs:
-            allowed = [f"--verb={','.join(verbs)}", "--resource=scoringjobs.playerscore.dev"]
-            self.plane.kubectl("create", "role", name, *allowed)
-            self.plane.kubectl(
-                "create", "rolebinding", name, f"--role={name}", f"--serviceaccount=default:{name}"
-            )
-        return self.client(self.plane.token("default", name))
-
-    def client(self, token: str) -> httpx.Client:
-        made = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=20)
-        self.clients.append(made)
-        return made
-
-    def status(self, name: str, status: Json) -> None:
-        patch = json.dumps({"status": status})
-        self.plane.kubectl("patch", "scoringjob", name, "--subresource=status", "--type=merge", "-p", patch)
-
-    def created(self, name: str, preview: bool = True) -> str:
-        """Create a job through the API, give it a preview as a worker does; returns its uid."""
-        answer = self.editor.post("/jobs", json={"id": name, **SPEC})
-        assert answer.status_code == 201, answer.text
-        if preview:
-            self.status(name, {"preview": manifest(make_preview(name=name))})
-        return self.plane.kubectl("get", "scoringjob", name, "-o", "jsonpath={.metadata.uid}")
-
-    def pod_token(self, pod: str) -> str:
-        """A token for the broker, bound to a pod of that name."""
-        body = {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": pod},
-            "spec": {
-                "serviceAccountName": "playerscore-worker",
-                "containers": [{"name": "c", "image": "none"}],
-            },
-        }
-        self.plane.kubectl("apply", "-f", "-", stdin=json.dumps(body))
-        bound = ["--bound-object-kind=Pod", f"--bound-object-name={pod}", f"--audience={names.API_AUDIENCE}"]
-        return self.plane.kubectl("create", "token", "playerscore-worker", *bound).strip()
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    folder = tmp_path_factory.mktemp("store")
-    s3, port = free_ports(2)
-    programs = ensure_tools("versitygw")
-    (folder / "data").mkdir()
-    with ControlPlane() as plane:
-        plane.install_crds("scoringjobs")
-        plane.kubectl("create", "serviceaccount", "playerscore-worker")
-        (folder / "token").write_text(plane.admin_token)
-        started = [
-            subprocess.Popen(
-                [str(programs / "versitygw"), "--port", f"127.0.0.1:{s3}", "posix", str(folder / "data")],
-                env={
-                    "ROOT_ACCESS_KEY": "key",
-                    "ROOT_SECRET_KEY": "secret-of-the-test",
-                    "PATH": os.environ["PATH"],
-                },
-                stdout=subprocess.DEVNULL,
-            ),
-            subprocess.Popen(
-                [sys.executable, "-m", "playerscore_api"], env=_settings(plane, folder, s3, port)
-            ),
-        ]
-        url = f"http://127.0.0.1:{port}"
-        try:
-            _until_ready(url)
-            found = Lab(plane, url, folder / "token")
-            yield found
-            for client in found.clients:
-                client.close()
-        finally:
-            for process in started:
-                process.terminate()
-                process.wait(25)
-
-
-def _settings(plane: ControlPlane, folder: Path, s3: int, port: int) -> dict[str, str]:
-    own = {
-        "PORT": str(port),
-        "HOST": "127.0.0.1",
-        "KUBE_URL": plane.url,
-        "KUBE_CA_FILE": str(plane.ca),
-        "KUBE_TOKEN_FILE": str(folder / "token"),
-        "STORE_ENDPOINT": f"http://127.0.0.1:{s3}",
-        "STORE_ACCESS_KEY": "key",
-        "STORE_SECRET_KEY": "secret-of-the-test",
-        "LOG_LEVEL": "warning",
-    }
-    return {**os.environ, **{f"PLAYERSCORE_API_{key}": value for key, value in own.items()}}
-
-
-def _until_ready(url: str) -> None:
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        try:
-            if httpx.get(f"{url}/readyz").status_code == 200:
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.1)
-    raise AssertionError("the API did not become ready")
-
-
-def error(answer: httpx.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["error"]["code"]
-
-
-def box(value: Any) -> Json:
-    return {"x": value.x, "y": value.y, "w": value.w, "h": value.h}
 
 
 def test_the_flow_in_its_exact_words(lab: Lab) -> None:
@@ -261,28 +128,6 @@ def test_bad_input_has_a_code_and_loses_nothing(
     assert lab.plane.kubectl("get", "scoringjob", "bad", "-o", "yaml") == before
 
 
-def test_not_a_number_is_named(lab: Lab) -> None:
-    text = '{"bbox": {"x": NaN, "y": 0, "w": 1, "h": 1}}'
-    answer = lab.editor.post("/jobs/bad/target", content=text, headers={"Content-Type": "application/json"})
-
-    assert error(answer) == (422, "INVALID")
-    assert "bbox" in answer.json()["error"]["field"]
-
-
-def test_a_wrong_method_has_a_code_of_its_own(lab: Lab) -> None:
-    assert error(lab.editor.put("/jobs", json={})) == (405, "METHOD_NOT_ALLOWED")
-
-
-@pytest.mark.parametrize("announced", [True, False])
-def test_a_body_larger_than_any_form_is_refused(lab: Lab, announced: bool) -> None:
-    """With its length announced it is refused unread, without it as soon as it is too long."""
-    part = b'{"id": "' + b"x" * 2**19
-    content = part * 8 if announced else (part for _ in range(8))
-    answer = lab.editor.post("/jobs", content=content, headers={"Content-Type": "application/json"})
-
-    assert error(answer) == (413, "TOO_LARGE")
-
-
 def test_a_fault_of_the_api_has_the_one_error_body(lab: Lab) -> None:
     """The API's own token is unreadable: a fault that no caller can bring about."""
     token = lab.token_file.read_text()
@@ -303,14 +148,6 @@ def test_kubernetes_decides_who_may(lab: Lab) -> None:
     assert error(lab.stranger.post("/uploads", json={"filename": "a.mp4", "bytes": 3})) == (403, "FORBIDDEN")
     assert error(lab.client("nonsense").get("/jobs")) == (401, "UNAUTHENTICATED")
     assert error(httpx.get(f"{lab.url}/jobs")) == (401, "UNAUTHENTICATED")
-
-
-def test_the_same_key_creates_one_job(lab: Lab) -> None:
-    twice = [
-        lab.editor.post("/jobs", json=SPEC, headers={"Idempotency-Key": "k1"}).json()["id"] for _ in range(2)
-    ]
-
-    assert twice[0] == twice[1]
 
 
 def test_an_upload_goes_through_the_api_into_the_store_once(lab: Lab) -> None:
@@ -372,17 +209,3 @@ def test_a_pod_gets_the_address_of_its_own_video(lab: Lab) -> None:
     refused = lab.client(lab.pod_token(f"sj-{other}-p1-abcde")).post("/worker/jobs/default/thief/source")
 
     assert error(refused) == (422, "SOURCE_DENIED")
-
-
-def test_events_follow_a_job_to_its_end(lab: Lab) -> None:
-    lab.created("followed")
-    seen = []
-    with lab.editor.stream("GET", "/jobs/followed/events") as answer:
-        for line in answer.iter_lines():
-            if line.startswith("data:"):
-                seen.append(json.loads(line[5:])["progress"]["step"])
-            if len(seen) == 1 and line.startswith("data:"):
-                lab.status("followed", {"result": manifest(make_result()), "progress": {"step": "COMPLETED"}})
-
-    assert seen[0] == "WAITING_FOR_PLAYER"
-    assert seen[-1] == "COMPLETED"

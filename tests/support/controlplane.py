@@ -87,6 +87,7 @@ class ControlPlane:
         self.admin_token = secrets.token_urlsafe(24)
         self.folder = Path(tempfile.mkdtemp(prefix="controlplane-"))
         self.url = ""
+        self.etcd_url = ""
         self.ca = self.folder / "ca.crt"
         self.kubeconfig = self.folder / "kubeconfig"
         self._processes: list[tuple[str, subprocess.Popen[bytes]]] = []
@@ -182,6 +183,7 @@ class ControlPlane:
 
     def _start_etcd(self, port: int, peer_port: int) -> None:
         client, peer = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{peer_port}"
+        self.etcd_url = client
         self._run(
             "etcd",
             f"--data-dir={self.folder / 'etcd'}",

@@ -138,7 +138,7 @@ OTHERS_POLICY = status("ValidatingAdmissionPolicy 'limits' denied request: at mo
         (404, status('namespaces "x" not found', "NotFound", kind="namespaces"), "NOT_FOUND", None),
         (409, status("the object has been modified", "Conflict"), "CONFLICT", None),
         (409, status("already exists", "AlreadyExists"), "ALREADY_EXISTS", None),
-        (410, status("too old resource version", "Expired"), "CONFLICT", None),
+        (410, status("too old resource version", "Expired"), "EXPIRED", None),
         (400, status('strict decoding error: unknown field "spec.vidio"'), "INVALID", "spec.vidio"),
         (422, INVALID, "INVALID", "spec.target.bbox"),
         (422, WHOLE, "INVALID", None),

@@ -1,0 +1,141 @@
+"""One job through the flow, as examples of answers: made by the rule itself, so that none can drift from it."""
+
+from typing import Final
+
+from playerscore import flow, names
+from playerscore.errors import CATALOGUE, NotReadyError, PlayerscoreError, TargetMismatchError
+from playerscore.names import IOU_THRESHOLD, NOT_READY_MESSAGE
+from playerscore.rating import Signals, rate
+from playerscore.resources import (
+    Artifact,
+    BBox,
+    PreviewStatus,
+    Provenance,
+    Result,
+    ScoringJobSpec,
+    ScoringJobStatus,
+)
+from playerscore_api import forms
+from playerscore_api.forms import Document
+
+NAME: Final = "match-1"
+NAMESPACE: Final = "default"
+VIDEO: Final = f"s3://playerscore/{NAMESPACE}/uploads/0f1e2d3c4b5a6978-match.mp4"
+SHA256: Final = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+FRAME: Final = names.frame_key(NAME, 1)
+BOX: Final = {"x": 0.25, "y": 0.25, "w": 0.125, "h": 0.25}
+TRACK: Final = 7
+NEW: Final[Document] = {"id": NAME, "displayName": "Number 7, second half", "video": {"uri": VIDEO}}
+
+_VIDEO: Final = {"sha256": SHA256, "bytes": 48_211_034, "duration_sec": 20.0, "fps": 25.0}
+_SIZE: Final = {"width": 1280, "height": 720}
+_TRACK: Final = {"track_id": TRACK, "bbox": BOX, "score": 0.92}
+PREVIEW: Final = PreviewStatus.model_validate(
+    {
+        "video": _VIDEO | _SIZE,
+        "frames": [{"frame_key": FRAME, "time_sec": 1.2, "tracks": [_TRACK]} | _SIZE],
+    }
+)
+_SIGNALS: Final = Signals(
+    analysed_sec=20.0,
+    sampled_frames=500,
+    supported_share=0.97,
+    lost_segments=1,
+    lost_segments_per_min=3.0,
+    jersey_similarity=0.95,
+    path_agreement=0.98,
+    implausible_motion_share=0.0,
+    speed_mean_h_per_sec=1.4,
+    acceleration_p95_h_per_sec2=3.0,
+    height_jitter=0.02,
+)
+_RATING: Final = rate(_SIGNALS)
+RESULT: Final = Result(
+    overall_score=_RATING.overall_score,
+    radar=_RATING.radar,
+    method="vision-mvp",
+    signals=_SIGNALS,
+    target_forced=False,
+    target_iou=1.0,
+    generation=4,
+    provenance=Provenance(image="playerscore/worker:0.1.0", weights_sha256=SHA256, video_sha256=SHA256),
+)
+ARTIFACT: Final = Artifact(name="radar.png", media_type="image/png", bytes=48_913, sha256=SHA256)
+
+
+def _condition(kind: str, status: str, reason: str, message: str) -> Document:
+    return {
+        "type": kind,
+        "status": status,
+        "reason": reason,
+        "message": message,
+        "lastTransitionTime": "2026-05-04T10:00:00Z",
+        "observedGeneration": 4,
+    }
+
+
+_PREVIEWED: Final = ScoringJobStatus.model_validate(
+    {
+        "preview": PREVIEW.model_dump(),
+        "conditions": [_condition("PreviewReady", "True", "PreviewStored", "1 frame to pick from")],
+    }
+)
+_ENDED: Final = _PREVIEWED.model_copy(
+    update=dict(
+        ScoringJobStatus.model_validate(
+            {
+                "progress": {"step": "COMPLETED", "percent": 100},
+                "result": RESULT.model_dump(by_alias=True),
+                "conditions": [_condition("Succeeded", "True", "Completed", "overallScore 84")],
+            }
+        )
+    )
+    | {"preview": PREVIEW}
+)
+
+
+def _flat(spec: ScoringJobSpec, status: ScoringJobStatus | None, version: int) -> Document:
+    stored = {
+        "metadata": {"name": NAME, "namespace": NAMESPACE, "resourceVersion": str(version)},
+        "spec": spec.model_dump(mode="json", exclude_none=True),
+        "status": status.model_dump(mode="json", exclude_none=True) if status else {},
+    }
+    return forms.flat(stored).model_dump(mode="json")
+
+
+_NEW: Final = ScoringJobSpec.model_validate({key: NEW[key] for key in ("displayName", "video")})
+_PICKED: Final = flow.pick(_NEW, _PREVIEWED, FRAME, TRACK).spec
+_CONFIRMED: Final = flow.confirm(_PICKED, _PREVIEWED, bbox=BBox(**BOX)).spec
+_QUEUED: Final = flow.enqueue(_CONFIRMED, _PREVIEWED).spec
+
+CREATED: Final = _flat(_NEW, None, 1041)
+PICKED: Final = _flat(_PICKED, _PREVIEWED, 1057)
+CONFIRMED: Final = _flat(_CONFIRMED, _PREVIEWED, 1063)
+QUEUED: Final = _flat(_QUEUED, _PREVIEWED, 1068)
+PAUSED: Final = _flat(_CONFIRMED, _PREVIEWED, 1071)
+COMPLETED: Final = _flat(_QUEUED, _ENDED, 1188)
+PAGE: Final[Document] = {"items": [COMPLETED], "next": None}
+PICK: Final[Document] = {"frame_key": FRAME, "track_id": TRACK}
+TARGET: Final[Document] = {"frame_key": FRAME, "time_sec": 1.2, "bbox": BOX}
+EVENTS: Final = (
+    'event: step\r\ndata: {"step":"ANALYZING","message":null}\r\n\r\n'
+    'event: percent\r\ndata: {"percent":42}\r\n\r\n'
+    'id: 1103\r\nevent: job\r\ndata: {"id":"match-1"}\r\n\r\n'
+)
+
+
+def refusal(code: str) -> Document:
+    """The body of an answer with that code."""
+    meaning = CATALOGUE[code].meaning
+    known: dict[str, PlayerscoreError] = {
+        "NOT_READY": NotReadyError(["player_ref", "target"], NOT_READY_MESSAGE),
+        "TARGET_MISMATCH": TargetMismatchError("IoU 0.000 is below 0.2", 0.0, IOU_THRESHOLD),
+        "INVALID": PlayerscoreError(
+            "INVALID",
+            "track_id: Input should be a valid integer",
+            field="track_id",
+            problems=[{"field": "track_id", "message": "Input should be a valid integer"}],
+        ),
+        "TOO_MANY_REQUESTS": PlayerscoreError("TOO_MANY_REQUESTS", meaning, retry_after_seconds=1),
+    }
+    return known.get(code, PlayerscoreError(code, meaning)).body()

@@ -1,0 +1,22 @@
+"""What several modules of this level start once."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from apilab import Lab, running_lab
+from tenants import Release, running_release
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """The REST API on a real API server and a real S3 server."""
+    with running_lab(tmp_path_factory.mktemp("lab")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Release]:
+    """An installed release with two tenants, its real API and store."""
+    with running_release(tmp_path_factory.mktemp("release")) as started:
+        yield started
