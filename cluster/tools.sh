@@ -23,6 +23,7 @@ describe() {
     kubeconform) tool kubeconform "$KUBECONFORM_VERSION" github.com/yannh/kubeconform github.com/yannh/kubeconform/cmd/kubeconform 5 ;;
     promtool) tool promtool "$PROMETHEUS_VERSION" github.com/prometheus/prometheus github.com/prometheus/prometheus/cmd/promtool 120 ;;
     kueue) tool kueue "$KUEUE_VERSION" sigs.k8s.io/kueue sigs.k8s.io/kueue/cmd/kueue 150 ;;
+    krew | validate-krew-manifest) tool krew "$KREW_VERSION" sigs.k8s.io/krew "sigs.k8s.io/krew/cmd/$1" 20 ;;
     versitygw) tool versitygw "$VERSITYGW_VERSION" github.com/versity/versitygw github.com/versity/versitygw/cmd/versitygw 95 ;;
     jobset) tool jobset "$JOBSET_VERSION" sigs.k8s.io/jobset sigs.k8s.io/jobset 150 ;;
     containerd | containerd-shim-runc-v2 | ctr) tool containerd "$CONTAINERD_VERSION" github.com/containerd/containerd/v2 "github.com/containerd/containerd/v2/cmd/$1" 90 ;;

@@ -27,12 +27,12 @@ class Api:
         self._http = urllib3.PoolManager(retries=False)
 
     @classmethod
-    def reach(cls, cluster: Cluster, url: str | None, token: str | None) -> "Api":
+    def reach(cls, cluster: Cluster | None, url: str | None, token: str | None) -> "Api":
         """The API at that address, with that token or the kubeconfig's. Raises PlayerscoreError."""
         if not url:
             text = "The REST API's address is needed: --api or PLAYERSCORE_API"
             raise PlayerscoreError("INVALID", text, field="--api")
-        if not token and _is_private(url):
+        if not token and cluster and _is_private(url):
             token = cluster.access.bearer
         if not token:
             how = "--token or PLAYERSCORE_TOKEN, for example from `kubectl create token`"
@@ -128,13 +128,3 @@ def _refused(answer: urllib3.BaseHTTPResponse) -> PlayerscoreError:
     except (ValueError, KeyError, TypeError):
         text = f"{answer.status}: {content[:200].decode(errors='replace')}"
         return PlayerscoreError("STORE_UNAVAILABLE", text)
-
-
-def pieces_of(file: Path, tell: Any) -> Iterator[bytes]:
-    """A file in pieces, telling how much has gone."""
-    total, sent = max(1, file.stat().st_size), 0
-    with file.open("rb") as content:
-        while piece := content.read(CHUNK):
-            yield piece
-            sent += len(piece)
-            tell(sent / total, f"{sent / 1e6:.1f} MB")

@@ -1,5 +1,7 @@
 """run, clip: on this machine, without a cluster; needs the extras `worker` and `clips`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -7,6 +9,16 @@ import click
 from playerscore import names
 from playerscore.resources import Analysis, PreviewSettings
 from playerscore_cli import console
+
+
+@contextmanager
+def _extras() -> Iterator[None]:
+    """Says how to get what an installation of the command line alone does not have."""
+    try:
+        yield
+    except ImportError as error:
+        text = f"this needs {error.name}; install playerscore with the extras cli, worker and clips"
+        raise click.UsageError(text) from error
 
 
 @click.command()
@@ -22,7 +34,8 @@ from playerscore_cli import console
 @click.option("--seconds", type=click.FloatRange(min=1), default=12.0, show_default=True, help="Its length.")
 def clip(out: Path, seed: int, seconds: float) -> None:
     """Render a match-like clip to try things with."""
-    from playerscore_clips.match import ClipSettings, render_clip
+    with _extras():
+        from playerscore_clips.match import ClipSettings, render_clip
 
     with console.progress("rendering") as tell:
         made = render_clip(
@@ -55,7 +68,8 @@ def run(
     video: Path, frame: int | None, player: int | None, frames: int, max_fps: int | None, out: Path
 ) -> None:
     """The whole flow on this machine, without a cluster."""
-    from playerscore_cli import local
+    with _extras():
+        from playerscore_cli import local
 
     with console.progress("preview") as tell:
         made = local.preview(video, out, PreviewSettings(frames=frames), tell)

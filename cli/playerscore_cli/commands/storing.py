@@ -2,43 +2,54 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import click
 
 from playerscore.errors import PlayerscoreError
 from playerscore.resources import Artifact
-from playerscore_cli import console, options, output
+from playerscore_cli import complete, console, options, output, uploading
 from playerscore_cli.cluster import Cluster
 from playerscore_cli.jobs import parsed
 from playerscore_cli.output import Format
-from playerscore_cli.rest import Api, pieces_of
+from playerscore_cli.rest import Api
 
 
 @click.command()
 @click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @options.api_options
 @options.output_option(Format.NAME, Format.JSON, Format.YAML)
-@options.cluster_options
-def upload(cluster: Cluster, file: Path, api: str | None, token: str | None, form: Format) -> None:
-    """Put a video into the store; prints its uri for `create --video`."""
-    uri = put(cluster, file, api, token)
+@options.place_options
+@click.pass_context
+def upload(
+    ctx: click.Context, /, file: Path, api: str | None, token: str | None, form: Format, **place: Any
+) -> None:
+    """Put a video into the store; prints its uri for `create --video`.
+
+    The same command again goes on where it was cut off. With --api and --token no kubeconfig is needed; the
+    video then goes into the API's default namespace unless -n names another.
+    """
+    namespace, context, kubeconfig = complete.place_of(ctx)
+    cluster = None
+    try:
+        cluster = Cluster.open(namespace, context, kubeconfig)
+    except PlayerscoreError:
+        if not token:
+            raise
+    uri = put(cluster, file, api, token, namespace)
     if form is Format.NAME:
         click.echo(uri)
     else:
         output.print_document({"uri": uri}, form)
 
 
-def put(cluster: Cluster, file: Path, url: str | None, token: str | None) -> str:
+def put(
+    cluster: Cluster | None, file: Path, url: str | None, token: str | None, namespace: str | None = None
+) -> str:
     """Upload with a bar; returns the uri. Raises PlayerscoreError."""
     api = Api.reach(cluster, url, token)
-    size = file.stat().st_size
-    wanted = {"filename": file.name, "bytes": size}
-    offer = api.json("POST", "/uploads", {"namespace": cluster.namespace}, wanted)
-    target = offer["upload"]
     with console.progress("upload") as tell:
-        headers = {**target.get("headers", {}), "Content-Length": str(size)}
-        api.send(target["method"], target["url"], pieces_of(file, tell), headers)
-    return str(offer["uri"])
+        return uploading.upload(api, file, cluster.namespace if cluster else namespace, tell)
 
 
 @click.command()
