@@ -62,6 +62,7 @@ CONTROLLERS = (
     "root-ca-certificate-publisher-controller",
     "validatingadmissionpolicy-status-controller",
     "ttl-after-finished-controller",
+    "clusterrole-aggregation-controller",
 )
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
