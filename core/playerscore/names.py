@@ -24,6 +24,8 @@ SPEC_HASH_ANNOTATION: Final = f"{GROUP}/spec-hash"
 IDEMPOTENCY_ANNOTATION: Final = f"{GROUP}/idempotency"
 GENERATION_ANNOTATION: Final = f"{GROUP}/generation"
 QUEUE_LABEL: Final = "kueue.x-k8s.io/queue-name"
+WORKLOAD_LABEL: Final = "kueue.x-k8s.io/job-uid"
+"""Kueue's own, on the Workload that stands for a Job."""
 
 MANAGED_BY: Final = f"{GROUP}/operator"
 WORKER_ACCOUNT: Final = "playerscore-worker"

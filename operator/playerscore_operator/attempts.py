@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from playerscore import names
 from playerscore.names import ConditionType, Reason, Step
 from playerscore.resources import ScoringRuntimeSpec
-from playerscore_operator import children, manifests, waits
+from playerscore_operator import children, manifests, queues, waits
 from playerscore_operator.children import Blame, Ending, JobState
 from playerscore_operator.conditions import REFUSED
 from playerscore_operator.observe import Observed
@@ -79,7 +79,7 @@ def undisturbed(observed: Observed) -> Outcome | None:
     job, pods = _current(observed)
     if job is None or children.job_state(job) is not JobState.ACTIVE or _outdated(observed, job):
         return None
-    claims = admitted(observed)
+    claims = _admission(observed, job)
     if pod := children.running_pod(pods):
         claims[ConditionType.RUNNING] = _pod_runs(pod)
     return Outcome(claims=claims)
@@ -130,6 +130,14 @@ def launch(
 
 def admitted(observed: Observed) -> Claims:
     return {ConditionType.ADMITTED: ("True", Reason.LAUNCHED, f"Attempt {observed.attempt}")}
+
+
+def _admission(observed: Observed, job: Json) -> Claims:
+    """Admitted, unless a queue holds the Job back, for the first time or again."""
+    if not queues.held(job):
+        return admitted(observed)
+    said = queues.words(observed.spec.queue_name, observed.workload)
+    return {ConditionType.ADMITTED: ("False", Reason.QUEUED, said)}
 
 
 def _body(
@@ -192,7 +200,7 @@ def _pod_runs(pod: Json) -> Claim:
 def _runs(
     observed: Observed, runtime: ScoringRuntimeSpec, job: Json, pods: list[Json], now: datetime
 ) -> Outcome:
-    claims = admitted(observed)
+    claims = _admission(observed, job)
     orphans = [name for name in children.live_analyses(observed) if name != job["metadata"]["name"]]
     if pod := children.running_pod(pods):
         claims[ConditionType.RUNNING] = _pod_runs(pod)
@@ -207,7 +215,7 @@ def _runs(
 
 
 def _pending(observed: Observed, job: Json, words: str | None) -> Claim:
-    if job.get("spec", {}).get("suspend"):
+    if queues.held(job):
         return ("False", Reason.QUEUED, words or "")
     return ("False", Reason.POD_PENDING, words) if words else _starting(observed.attempt)
 

@@ -137,10 +137,8 @@ def has_begun(pods: list[Json]) -> bool:
     return any("running" in state or "terminated" in state for state in states)
 
 
-def waiting_for(job: Json, pods: list[Json]) -> Cause:
-    """Why no pod runs yet."""
-    if job.get("spec", {}).get("suspend"):
-        return Cause("The queue has not admitted the Job yet")
+def waiting_for(pods: list[Json]) -> Cause:
+    """Why no pod of a Job that may have one runs yet."""
     if not pods:
         return Cause("The pod is not there yet", telling=False)
     pod = pods[-1]

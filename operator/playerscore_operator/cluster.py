@@ -21,6 +21,7 @@ GROUPS = {
     "pods": "/api/v1",
 }
 MERGE_PATCH = "application/merge-patch+json"
+METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 REQUEST_SECONDS = 30
 CONNECTIONS = 64
@@ -128,14 +129,8 @@ class Cluster:
                 return None
             raise
 
-    async def scoringjob(self, namespace: str, name: str) -> bytes | None:
-        """The JSON of a ScoringJob, None when there is none."""
-        try:
-            return await self.exchange("GET", job_path(namespace, name))
-        except ApiError as error:
-            if error.status == 404:
-                return None
-            raise
+    async def scoringjob(self, namespace: str, name: str) -> Json | None:
+        return await self.find(job_path(namespace, name))
 
     async def served(self) -> set[str]:
         """The plurals of our kinds that the API server serves; empty when it cannot say."""
@@ -159,16 +154,27 @@ class Cluster:
         items: list[Json] = found["items"]
         return items
 
+    async def workload(self, namespace: str, job_uid: str) -> Json | None:
+        """What Kueue says of a Job; None where it says nothing, or there is no Kueue of this version."""
+        path = f"/apis/kueue.x-k8s.io/v1beta2/namespaces/{namespace}/workloads"
+        query = {"labelSelector": f"{names.WORKLOAD_LABEL}={job_uid}"}
+        try:
+            items: list[Json] = (await self.request("GET", path, query=query))["items"]
+        except ApiError as error:
+            if error.status in (403, 404):
+                return None
+            raise
+        return items[0] if items else None
+
     async def prepared(self, namespace: str) -> bool:
         """Whether the worker's account is there."""
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{names.WORKER_ACCOUNT}"
         return await self.find(path) is not None
 
-    async def patch_status(self, namespace: str, name: str, body: Json) -> bytes:
-        """Merge-patch the status; returns the JSON of the whole object."""
-        return await self.exchange(
-            "PATCH", f"{job_path(namespace, name)}/status", body=body, content_type=MERGE_PATCH
-        )
+    async def patch_status(self, namespace: str, name: str, body: Json) -> Json:
+        """Merge-patch the status; returns the object's new metadata, and not the preview once more."""
+        path = f"{job_path(namespace, name)}/status"
+        return await self.request("PATCH", path, body=body, content_type=MERGE_PATCH, accept=METADATA_ONLY)
 
     async def create_job(self, body: Json) -> None:
         """Create a child Job. AlreadyExists is success when it has the same owner and was made for the same spec.

@@ -34,6 +34,8 @@ class Observed:
     pods: list[Json] = field(default_factory=list)
     prepared: bool = True
     """Whether the namespace has the worker's account."""
+    workload: Json | None = None
+    """What the queue says of the current attempt's Job, while it holds it back."""
 
     @property
     def run(self) -> Run:
@@ -62,9 +64,34 @@ class Observed:
         return sorted(mine, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))
 
 
-def read_job(content: bytes) -> ScoringJob:
-    """A ScoringJob from its JSON. Raises pydantic.ValidationError for what the models cannot read."""
-    return ScoringJob.model_validate_json(content)
+def lean(body: Json) -> Json:
+    """A ScoringJob without what no decision reads: field managers, and of the preview all boxes but the picked one.
+
+    A real preview is nine tenths of the object. Frames stay, so that they can be counted and found; of the
+    confirmed frame the picked track stays, or one other that shows that the frame has tracks.
+    """
+    metadata = {key: value for key, value in body["metadata"].items() if key != "managedFields"}
+    status = body.get("status") or {}
+    if not (status.get("preview") or {}).get("frames"):
+        return {**body, "metadata": metadata}
+    spec = body["spec"]
+    confirmed = (spec.get("target") or {}).get("frame_key")
+    picked = (spec.get("player_ref") or {}).get("track_id")
+    frames = [
+        {**frame, "tracks": _telling(frame["tracks"], picked) if frame["frame_key"] == confirmed else []}
+        for frame in status["preview"]["frames"]
+    ]
+    preview = {**status["preview"], "frames": frames}
+    return {**body, "metadata": metadata, "status": {**status, "preview": preview}}
+
+
+def _telling(tracks: list[Json], picked: int | None) -> list[Json]:
+    return [track for track in tracks if track["track_id"] == picked] or tracks[:1]
+
+
+def read_job(body: Json) -> ScoringJob:
+    """A ScoringJob from its lean form. Raises pydantic.ValidationError for what the models cannot read."""
+    return ScoringJob.model_validate(body)
 
 
 def assemble(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from playerscore.names import ConditionType, Reason, Step
 from playerscore.resources import ScoringRuntimeSpec
-from playerscore_operator import children
+from playerscore_operator import children, queues
 from playerscore_operator.children import Blame, Ending
 from playerscore_operator.observe import Observed
 from playerscore_operator.outcome import Json, Outcome
@@ -33,11 +33,12 @@ class Wait(NamedTuple):
 def look(observed: Observed, runtime: ScoringRuntimeSpec, job: Json, pods: list[Json], now: datetime) -> Wait:
     """The wait of a child that is active and has no running pod."""
     since = children.waits_since(job)
-    cause = children.waiting_for(job, pods)
+    if since is None:
+        said = queues.words(observed.spec.queue_name, observed.workload)
+        return Wait(said, next_seconds=queues.recheck_seconds(job, now))
+    cause = children.waiting_for(pods)
     if cause.permanent:
         return Wait(cause.words, Ending(Blame.INPUT, cause.code, cause.words))
-    if since is None:
-        return Wait(cause.words)
     age = (now - since).total_seconds()
     quiet = QUIET_SECONDS - age if not cause.telling else 0.0
     words = None if quiet > 0 else cause.words

@@ -1,10 +1,13 @@
 """Reads the world around one job: live, or from what the watches said. The platform's part is remembered."""
 
 import time
+from dataclasses import replace
 
+from playerscore import names
 from playerscore.resources import ScoringJob
+from playerscore_operator import queues
 from playerscore_operator.cluster import Cluster
-from playerscore_operator.observe import Json, Observed, assemble, choose_runtime, read_job
+from playerscore_operator.observe import Json, Observed, assemble, choose_runtime, lean, read_job
 from playerscore_operator.watched import Key, Watched
 
 PREPARED_SECONDS = 60.0
@@ -41,17 +44,23 @@ class World:
         pods = await self.cluster.children(key[0], uid, "pods")
         return await self._whole(job, jobs, pods)
 
-    async def _job(self, key: Key, content: bytes | None) -> ScoringJob | None:
-        content = content or await self.cluster.scoringjob(*key)
-        if content is None:
+    async def _job(self, key: Key, body: Json | None) -> ScoringJob | None:
+        if body is None:
+            found = await self.cluster.scoringjob(*key)
+            body = lean(found) if found else None
+        if body is None or "deletionTimestamp" in body["metadata"]:
             return None
-        job = read_job(content)
-        return None if "deletionTimestamp" in job.metadata else job
+        return read_job(body)
 
     async def _whole(self, job: ScoringJob, jobs: list[Json], pods: list[Json]) -> Observed:
         runtime = choose_runtime(await self._list_runtimes(), job.spec.runtime_name)
         prepared = await self._is_prepared(job.metadata["namespace"])
-        return assemble(job, jobs, pods, runtime, prepared=prepared)
+        observed = assemble(job, jobs, pods, runtime, prepared=prepared)
+        current = observed.jobs.get(names.analysis_job_name(observed.uid, observed.attempt))
+        if current is None or not queues.held(current) or observed.spec.queue_name is None:
+            return observed
+        workload = await self.cluster.workload(observed.namespace, current["metadata"]["uid"])
+        return replace(observed, workload=workload)
 
     async def _list_runtimes(self) -> list[Json]:
         if self._runtimes is None:

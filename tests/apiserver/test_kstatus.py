@@ -99,7 +99,7 @@ def test_the_reasons_of_a_refusal_reach_argo_cd(zoo: Zoo) -> None:
         "failed": "VIDEO_TRUNCATED: The video ends",
         "no-runtime": "RUNTIME_NOT_FOUND: There is no ScoringRuntime there-is-none",
         "running": "Analysing: 40 %",
-        "waiting-for-quota": "Queued: The queue has not admitted",
+        "waiting-for-quota": "Queued: Queue gpus: the Job is not",
         "incoherent-draft": "TARGET_MISMATCH: IoU 0.000",
     }
     said = {name: zoo.argo[name]["message"][: len(start)] for name, start in expected.items()}

@@ -133,7 +133,7 @@ def _waiting_for_quota(lab: FlowLab, name: str) -> Json:
     def told() -> Json | None:
         job = lab.job(name)
         messages = [item["message"] for item in job["status"]["conditions"] if item["type"] == "Running"]
-        return job if "queue" in "".join(messages) else None
+        return job if "Queue gpus" in "".join(messages) else None
 
     return dict(lab.until(told))
 
@@ -251,7 +251,7 @@ WATCHED = (
     State("incoherent-draft", _incoherent_draft, "Current", "Suspended", ("condition=TargetCoherent=False",)),
     State("ready", _ready, "Current", "Suspended", ("condition=TargetCoherent", "condition=Admitted=False")),
     State("queued", _queued, "Current", "Healthy", ("condition=Admitted", "condition=Running=False")),
-    State("waiting-for-quota", _waiting_for_quota, "Current", "Healthy", ("condition=Admitted",)),
+    State("waiting-for-quota", _waiting_for_quota, "Current", "Healthy", ("condition=Admitted=False",)),
     State("running", _running, "Current", "Healthy", ("condition=Running", "condition=Reconciling=False")),
     State("between-tries", _between_tries, "Current", "Healthy", ("condition=Admitted",)),
     State("pausing", _pausing, "InProgress", "Progressing", ("condition=Reconciling",)),
