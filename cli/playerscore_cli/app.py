@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, NoReturn
 
 import click
+from click.shell_completion import CompletionItem, shell_complete
 
 from playerscore.errors import PlayerscoreError
 from playerscore_cli import completion, exits, options, output
@@ -91,7 +92,7 @@ class Commands(click.Group):
         if incomplete.startswith("-"):
             return super().shell_complete(ctx, incomplete)
         return [
-            click.shell_completion.CompletionItem(name, help=entry.line)
+            CompletionItem(name, help=entry.line)
             for name, entry in COMMANDS.items()
             if name.startswith(incomplete)
         ]
@@ -129,10 +130,18 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _run(arguments: list[str], program: str) -> int:
+    """As click's own `main`, which would end a broken pipe with 1."""
     form = output.wanted_format(arguments)
-    shown = "kubectl scoring" if program == "kubectl-scoring" else program
+    variable = completion.variable_of(program)
+    if asked := os.environ.get(variable):
+        return shell_complete(app, {}, program, variable, asked)
     try:
-        app.main(arguments, shown, complete_var=completion.variable_of(program), standalone_mode=False)
+        with app.make_context(
+            "kubectl scoring" if program == "kubectl-scoring" else program, arguments
+        ) as ctx:
+            app.invoke(ctx)
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except click.exceptions.Abort:
         return exits.INTERRUPTED
     except click.ClickException as error:
@@ -140,8 +149,6 @@ def _run(arguments: list[str], program: str) -> int:
     except PlayerscoreError as error:
         output.print_error(error, form)
         return exits.exit_code(error)
-    except SystemExit as error:
-        return error.code if isinstance(error.code, int) else exits.DONE
     return exits.DONE
 
 

@@ -100,9 +100,9 @@ class Cluster:
         query = {"fieldValidation": "Strict"} | (dry_run or {})
         return self.call("PATCH", self._job(name), query, patch, content_type=MERGE_PATCH)
 
-    def delete(self, name: str, options: Json, dry_run: Query | None = None) -> Json:
-        """Its children follow by their owner references."""
-        return self.call("DELETE", self._job(name), dry_run, options)
+    def delete(self, name: str, options: Json) -> Json:
+        """By metav1.DeleteOptions; its children follow by their owner references."""
+        return self.call("DELETE", self._job(name), body=options)
 
     def watch(
         self,

@@ -37,7 +37,13 @@ def print_object(body: Json, form: Format) -> None:
     if form is Format.NAME:
         click.echo(full_name(body))
     else:
-        print_document(body, form)
+        print_document(shown(body), form)
+
+
+def shown(body: Json) -> Json:
+    """An object without what kubectl does not show either: who wrote which field."""
+    metadata = {key: value for key, value in body.get("metadata", {}).items() if key != "managedFields"}
+    return body | {"metadata": metadata}
 
 
 def print_document(document: Any, form: Format) -> None:
@@ -57,7 +63,12 @@ def full_name(body: Json) -> str:
 
 def as_list(items: Sequence[Json]) -> Json:
     """Several objects as one, as kubectl prints them."""
-    return {"apiVersion": "v1", "kind": "List", "items": list(items), "metadata": {"resourceVersion": ""}}
+    return {
+        "apiVersion": "v1",
+        "kind": "List",
+        "items": [shown(item) for item in items],
+        "metadata": {"resourceVersion": ""},
+    }
 
 
 def print_rows(rows: Iterable[Sequence[str]], widths: list[int] | None = None) -> list[int]:
@@ -98,8 +109,8 @@ def print_error(error: PlayerscoreError, form: str | None) -> None:
             text = yaml.safe_dump(body, sort_keys=False, allow_unicode=True).rstrip()
         click.echo(text, err=True)
         return
-    shown = [f"{key}: {_plain(value)}" for key, value in error.details.items() if value is not None]
-    more = f" ({', '.join(shown)})" if shown else ""
+    details = [f"{key}: {_plain(value)}" for key, value in error.details.items() if value is not None]
+    more = f" ({', '.join(details)})" if details else ""
     message = " ".join(error.message.split())
     click.echo(f"{_coloured(error.code, 'red')}: {message}{more}", err=True)
 

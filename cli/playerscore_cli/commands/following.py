@@ -98,7 +98,9 @@ def wait(cluster: Cluster, what: str, timeout: float, form: Format, **which: Any
 def watch(cluster: Cluster, name: str, timeout: float, form: Format) -> None:
     """Follow a job to its end, and show the result; with -o json, a line for each of its states."""
     if form is Format.JSON:
-        waiting.until(cluster, name, waiting.END, timeout, lambda job: click.echo(json.dumps(job)))
+        waiting.until(
+            cluster, name, waiting.END, timeout, lambda job: click.echo(json.dumps(output.shown(job)))
+        )
         return
     job = parsed(wait_for(cluster, name, "end", timeout))
     if job.status and job.status.result:

@@ -301,12 +301,14 @@ def delete(
     """Delete jobs and everything that runs for them."""
 
     def remove(name: str) -> None:
-        options_ = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": CASCADES[cascade]}
+        settings: Json = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": CASCADES[cascade]}
+        if dry_run is DryRun.SERVER:  # a query beside a body would be ignored, and the job deleted
+            settings["dryRun"] = ["All"]
         try:
             if dry_run is DryRun.CLIENT:
                 cluster.get(name)
             else:
-                cluster.delete(name, options_, dry_run.query)
+                cluster.delete(name, settings)
         except PlayerscoreError as error:
             if ignore_not_found and error.code == "JOB_NOT_FOUND":
                 return
@@ -349,7 +351,7 @@ def each(found: list[str], act: Any, form: Format) -> None:
             output.print_error(_about(name, error), form)
             failed = failed or error
     if failed:
-        raise SystemExit(exits.exit_code(failed))
+        raise click.exceptions.Exit(exits.exit_code(failed))
 
 
 def _about(name: str, error: PlayerscoreError) -> PlayerscoreError:
