@@ -246,9 +246,8 @@ def _told(plan: Plan) -> dict[str, int]:
     return {"jobs": jobs, "uploads": len(plan.remove) - jobs}
 
 
-async def sweep(where: Settings, retention: Retention, dry_run: bool) -> None:
-    """One sweep. Raises PlayerscoreError; what was removed by then stays removed."""
-    begin = time.monotonic()
+async def sweep(where: Settings, retention: Retention, dry_run: bool) -> dict[str, int]:
+    """One sweep; the numbers of it. Raises PlayerscoreError; what was removed by then stays removed."""
     async with (
         cluster.pools(where.kube_ca_file) as http,
         connection(where, where.store_endpoint) as client,
@@ -260,15 +259,12 @@ async def sweep(where: Settings, retention: Retention, dry_run: bool) -> None:
         seen = await store.look()
         plan = decide(seen, await named(own, store.bucket), datetime.now(UTC), retention)
         done = _told(plan) if dry_run else await carry_out(store, plan)
-        log.info(
-            "would sweep" if dry_run else "swept",
-            **done,
-            unfinished=len(plan.abort),
-            marked=len(plan.mark),
-            unmarked=len(plan.unmark),
-            kept=len(seen.items) - len(plan.remove),
-            seconds=round(time.monotonic() - begin, 3),
-        )
+        return done | {
+            "unfinished": len(plan.abort),
+            "marked": len(plan.mark),
+            "unmarked": len(plan.unmark),
+            "kept": len(seen.items) - len(plan.remove),
+        }
 
 
 def main(arguments: list[str]) -> int:
@@ -278,11 +274,14 @@ def main(arguments: list[str]) -> int:
     chosen = parser.parse_args(arguments)
     retention = Retention()
     logs.configure(retention.log_level)
+    begin = time.monotonic()
     try:
-        asyncio.run(sweep(settings.load(), retention, chosen.dry_run))
+        done = asyncio.run(sweep(settings.load(), retention, chosen.dry_run))
     except PlayerscoreError as error:
         log.error("not swept", code=error.code, message=error.message)
         return 1
+    seconds = round(time.monotonic() - begin, 3)
+    log.info("would sweep" if chosen.dry_run else "swept", **done, seconds=seconds)
     return 0
 
 

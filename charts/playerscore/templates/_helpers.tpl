@@ -61,7 +61,7 @@ http://{{ include "playerscore.name" . }}-store.{{ .Release.Namespace }}.svc:{{ 
 
 {{- define "playerscore.storeSecret" -}}
 {{- if .Values.store.embedded.enabled -}}
-{{ include "playerscore.name" . }}-store
+{{ .Values.store.embedded.existingSecret | default (printf "%s-store-credentials" (include "playerscore.name" .)) }}
 {{- else -}}
 {{ required "store.external.existingSecret is needed when store.embedded.enabled is false" .Values.store.external.existingSecret }}
 {{- end }}
