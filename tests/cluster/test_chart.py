@@ -37,8 +37,15 @@ VALUES: dict[str, Json] = {
         "image": {"digest": "sha256:" + "a" * 64},
         "imagePullSecrets": [{"name": "registry"}],
     },
+    "credentials of one's own, and another retention": {
+        "store": {
+            "embedded": {"existingSecret": "mine", "corsAllowOrigin": "https://console.example.com"},
+            "retention": {"deletedJobsDays": 0, "dryRun": True},
+        }
+    },
     "without policies and definitions": {
         "networkPolicies": {"enabled": False},
+        "store": {"retention": {"enabled": False}},
         "crds": {"enabled": False},
         "admission": {"workerConfinement": False},
     },
@@ -75,8 +82,10 @@ def objects(tmp_path: Path, values: Json, *more: str) -> list[Json]:
 
 def pod_specs(manifests: list[Json]) -> Iterator[tuple[str, Json]]:
     for item in manifests:
-        if item["kind"] == "Deployment":
+        if item["kind"] in ("Deployment", "Job"):
             yield item["metadata"]["name"], item["spec"]["template"]["spec"]
+        if item["kind"] == "CronJob":
+            yield item["metadata"]["name"], item["spec"]["jobTemplate"]["spec"]["template"]["spec"]
 
 
 @pytest.mark.parametrize("values", VALUES.values(), ids=VALUES)
@@ -119,15 +128,15 @@ def test_no_role_has_a_wildcard_or_reads_all_secrets(cluster: Cluster, tmp_path:
             assert rule.get("resourceNames") or rule["verbs"] == ["create"]
 
 
-def test_only_store_and_api_know_the_stores_credentials(cluster: Cluster, tmp_path: Path) -> None:
+def test_only_store_api_and_sweep_know_the_stores_credentials(cluster: Cluster, tmp_path: Path) -> None:
     knowing = {name for name, spec in pod_specs(objects(tmp_path, {})) if "secretKey" in json.dumps(spec)}
 
-    assert knowing == {"playerscore-api", "playerscore-store"}
+    assert knowing == {"playerscore-api", "playerscore-store", "playerscore-sweep"}
 
 
 def test_every_pod_is_restricted(cluster: Cluster, tmp_path: Path) -> None:
     found = list(pod_specs(objects(tmp_path, {})))
-    assert len(found) == 4
+    assert len(found) == 6
     for name, spec in found:
         assert spec["securityContext"]["runAsNonRoot"] is True, name
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
@@ -149,5 +158,5 @@ def test_an_upgrade_keeps_the_stores_credentials_and_the_runtime(cluster: Cluste
 
 
 def _kept(cluster: Cluster) -> tuple[Json, str]:
-    secret = cluster.get("secret", "playerscore-store", SYSTEM_NAMESPACE)
+    secret = cluster.get("secret", "playerscore-store-credentials", SYSTEM_NAMESPACE)
     return secret["data"], cluster.get("scoringruntime", "cpu")["metadata"]["uid"]
