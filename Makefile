@@ -58,7 +58,7 @@ test-unit: setup ## No cluster, no pixels
 	$(PYTEST) tests/unit
 
 test-apiserver: setup ## A real etcd and kube-apiserver
-	cluster/tools.sh etcd kube-apiserver kube-controller-manager kubectl helm versitygw kstatus argohealth
+	cluster/tools.sh etcd kube-apiserver kube-controller-manager kubectl helm versitygw kstatus argohealth celcost
 	$(PYTEST) tests/apiserver
 
 test-vision: setup ## Real decoding, detector and follower on clips with ground truth
@@ -70,6 +70,11 @@ test-cluster: setup ## A real node, real images, the real chart
 .PHONY: gitops-testdata
 gitops-testdata: setup ## Write Argo CD's test cases from a real API server
 	$(RUN) python tests/support/jobstates.py
+
+.PHONY: test-kueue
+test-kueue: setup ## Jobs in the queues of a real Kueue
+	cluster/tools.sh etcd kube-apiserver kube-controller-manager kubectl helm kueue
+	$(PYTEST) tests/kueue
 
 .PHONY: test-footage test-ultralytics
 test-footage: setup ## The flow on real footage that lies beside the checkout (CI)
@@ -83,7 +88,17 @@ test-ultralytics: setup ## The ultralytics detector with real weights, in an env
 bench-first-score: setup ## The figures of one job, end to end, into benchmarks/results
 	$(RUN) python benchmarks/first_score.py
 
-.PHONY: bench-first-score try demo demo-down cluster cluster-down images install train-detector
+bench-policy: setup ## What the policy in CEL costs an API server at the largest preview, into benchmarks/results
+	$(RUN) python benchmarks/policy_cost.py
+
+bench-webhook: setup ## What an admission costs and whether one ever fails, into benchmarks/results (15 minutes)
+	cluster/tools.sh etcd kube-apiserver kubectl helm
+	$(RUN) python benchmarks/webhook.py
+
+fuzz-webhook: setup ## Ten minutes of hostile reviews, into the same result
+	$(RUN) python benchmarks/webhook.py fuzz
+
+.PHONY: bench-policy bench-webhook fuzz-webhook bench-first-score try demo demo-down cluster cluster-down images install train-detector
 try: setup ## The whole flow on this machine, without a cluster
 	$(RUN) playerscore clip --out out/try/clip
 	$(RUN) playerscore run out/try/clip/clip.mp4 --out out/try/result

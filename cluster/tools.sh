@@ -34,6 +34,7 @@ describe() {
     nodeagent) tool nodeagent "$(hash_of cluster/gomod/nodeagent)" "" ./cmd/nodeagent 60 ;;
     kstatus) tool kstatus "$(hash_of cluster/gomod/kstatus)" "" . 15 ;;
     argohealth) tool argohealth "$(hash_of cluster/gomod/argohealth)" "" . 5 ;;
+    celcost) tool celcost "$(hash_of cluster/gomod/celcost)" "" ./cmd/celcost 200 ;;
     pause) tool pause "$(hash_of cluster/gomod/pause)" "" . 5 ;;
     *) die "unknown tool '$1'" ;;
   esac

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from admissioncases import CASES, Case, patched
+from apilab import Lab
 from controlplane import ControlPlane
-from gates import JOBS, MODES, Answer, Client, Gates, connected, gathered, running_api
+from gates import JOBS, MODES, Answer, Client, Gates, connected, gathered
 from playerscore import refusals
 from playerscore.names import IOU_THRESHOLD
 from playerscore.resources import ScoringJobSpec
@@ -39,7 +40,7 @@ PREFIX = {"webhook": "denied the request: ", "policy": "denied request: ", "both
 class Run:
     """What was stored before, what was answered, and what is stored now, by (namespace, case's name)."""
 
-    gates: Gates
+    plane: ControlPlane
     before: dict[tuple[str, str], Json]
     answers: dict[tuple[str, str], Answer]
     after: dict[str, dict[str, Json]]
@@ -47,35 +48,47 @@ class Run:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    folder = tmp_path_factory.mktemp("gates")
+    """Webhook, policy and both over all cases."""
     with ControlPlane() as plane:
         plane.install_crds("scoringjobs")
-        gates = Gates(plane, folder)
-        before = asyncio.run(_stored(plane))
-        with gates.closed(), running_api(plane, folder) as api:
-            answers, after = asyncio.run(_asked(plane, api, before))
-            yield Run(gates, before, answers, after)
+        gates = Gates(plane, tmp_path_factory.mktemp("gates"))
+        before = asyncio.run(_stored(plane, [(mode, case) for mode in MODES for case in CASES]))
+        with gates.closed():
+            yield asyncio.run(_asked(plane, before))
 
 
-async def _stored(plane: ControlPlane) -> dict[tuple[str, str], Json]:
+@pytest.fixture(scope="module")
+def rest(lab: Lab) -> Run:
+    """The REST API over all cases that are a step of it; no other gate stands behind it."""
+    lab.plane.kubectl("create", "namespace", "rest")
+    before = asyncio.run(_stored(lab.plane, [("rest", case) for case in STEPS]))
+    return asyncio.run(_stepped(lab, before))
+
+
+async def _stored(plane: ControlPlane, wanted: list[tuple[str, Case]]) -> dict[tuple[str, str], Json]:
     """Every object as it is before, put there while no gate watches."""
-    wanted = [(mode, case) for mode in MODES for case in CASES] + [("rest", case) for case in STEPS]
     async with connected(plane) as client:
         return await gathered(
             {(place, case.name): partial(client.store, place, case) for place, case in wanted if case.before}
         )
 
 
-async def _asked(plane: ControlPlane, api: str, before: dict[tuple[str, str], Json]) -> Any:
-    async with connected(plane) as client, connected(plane, api) as rest:
-        asked: dict[Any, Any] = {
-            (mode, case.name): partial(client.ask, mode, case, before.get((mode, case.name)))
-            for mode in MODES
-            for case in CASES
-        }
-        asked |= {("rest", case.name): partial(_step, rest, case) for case in STEPS}
-        answers = await gathered(asked)
-        return answers, {place: await client.jobs(place) for place in (*MODES, "rest")}
+async def _asked(plane: ControlPlane, before: dict[tuple[str, str], Json]) -> Run:
+    async with connected(plane) as client:
+        answers = await gathered(
+            {
+                (mode, case.name): partial(client.ask, mode, case, before.get((mode, case.name)))
+                for mode in MODES
+                for case in CASES
+            }
+        )
+        return Run(plane, before, answers, {mode: await client.jobs(mode) for mode in MODES})
+
+
+async def _stepped(lab: Lab, before: dict[tuple[str, str], Json]) -> Run:
+    async with connected(lab.plane) as client, connected(lab.plane, lab.url) as rest:
+        answers = await gathered({("rest", case.name): partial(_step, rest, case) for case in STEPS})
+        return Run(lab.plane, before, answers, {"rest": await client.jobs("rest")})
 
 
 async def _step(rest: Client, case: Case) -> Answer:
@@ -131,11 +144,11 @@ def test_what_is_allowed_is_stored_and_warned_about(run: Run, mode: str, case: C
 
 
 @each(STEPS)
-def test_the_rest_api_answers_with_the_tables_code_and_words(run: Run, case: Case) -> None:
-    answer = run.answers["rest", case.name]
+def test_the_rest_api_answers_with_the_tables_code_and_words(rest: Run, case: Case) -> None:
+    answer = rest.answers["rest", case.name]
 
     if not case.deny and not case.answer:
-        stored = run.after["rest"][case.slug]["spec"]
+        stored = rest.after["rest"][case.slug]["spec"]
         assert answer.status in (200, 201), answer.body
         assert patched(stored, case.sent["spec"]) == stored
         return
@@ -143,7 +156,7 @@ def test_the_rest_api_answers_with_the_tables_code_and_words(run: Run, case: Cas
     code, message = case.answer or (case.deny[0].reason, case.deny[0].message)
     assert error["code"] == code
     assert answer.status == refusals.CATALOGUE[code].http_status
-    assert run.after["rest"].get(case.slug) == run.before.get(("rest", case.name))
+    assert rest.after["rest"].get(case.slug) == rest.before.get(("rest", case.name))
     if code == "NOT_READY":
         absent = [item.field for item in case.deny if item.reason == "NOT_READY"]
         assert [f"spec.{name}" for name in error["missing"]] == absent
@@ -158,7 +171,7 @@ def test_the_rest_api_answers_with_the_tables_code_and_words(run: Run, case: Cas
 @each([case for case in CASES if case.name in SHOWN])
 def test_kubectl_shows_code_and_words(run: Run, mode: str, case: Case) -> None:
     patch = json.dumps(case.sent)
-    said = run.gates.plane.kubectl(
+    said = run.plane.kubectl(
         "-n", mode, "patch", "scoringjob", case.slug, "--type=merge", "-p", patch, check=False
     )
 
@@ -172,7 +185,7 @@ def test_a_dry_run_is_judged_and_writes_nothing(run: Run, mode: str) -> None:
     name = next(case.slug for case in CASES if case.name == "enqueue: no player, no target")
 
     async def dry() -> Answer:
-        async with connected(run.gates.plane) as client:
+        async with connected(run.plane) as client:
             query = f"{path}/{name}?dryRun=All"
             return await client.send(
                 "PATCH", query, {"spec": {"suspend": False}}, "application/merge-patch+json"

@@ -1,14 +1,14 @@
 """Every gate that a change of a ScoringJob can pass, each in a namespace of its own on one real API server.
 
     webhook, policy, both   what the chart renders with that admission.mode, bound to that namespace
-    rest                    no gate but the REST API's own process in front of it
 
-The webhook and the API are the projects' own processes. What the chart renders is changed in two places only:
-each object sees its own namespace, and the webhook is called by address, because there is no Service here.
+The webhook is the project's own process. What the chart renders is changed in two places only: each object
+sees its own namespace, and the webhook is called by address, because there is no Service here.
 """
 
 import asyncio
 import base64
+import io
 import json
 import os
 import re
@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -62,7 +62,7 @@ class Client:
         self, method: str, path: str, body: Json | None = None, kind: str = "application/json"
     ) -> Answer:
         async with self._http.request(
-            method, self._url + path, data=json.dumps(body) if body is not None else None,
+            method, self._url + path, data=io.BytesIO(json.dumps(body).encode()) if body is not None else None,
             headers={"Content-Type": kind},
         ) as response:  # fmt: skip
             warnings = [_warning(text) for text in response.headers.getall("Warning", [])]
@@ -161,7 +161,7 @@ class Gates:
     def __init__(self, plane: ControlPlane, folder: Path) -> None:
         self.plane = plane
         self._folder = folder
-        for namespace in (*MODES, "rest"):
+        for namespace in MODES:
             plane.kubectl("create", "namespace", namespace)
             plane.kubectl("label", "namespace", namespace, f"{GATE_LABEL}={namespace}")
 
@@ -214,33 +214,6 @@ def running_webhook(plane: ControlPlane, folder: Path) -> Iterator[Json]:
             "url": f"https://localhost:{port}/validate",
             "caBundle": base64.b64encode(plane.ca.read_bytes()).decode(),
         }
-
-
-@contextmanager
-def running_api(plane: ControlPlane, folder: Path) -> Iterator[str]:
-    """The REST API's process with its store; yields its address."""
-    s3, port = free_ports(2)
-    (folder / "data").mkdir()
-    (folder / "token").write_text(plane.admin_token)
-    own = {
-        "PORT": str(port), "HOST": "127.0.0.1", "LOG_LEVEL": "warning",
-        "KUBE_URL": plane.url, "KUBE_CA_FILE": str(plane.ca), "KUBE_TOKEN_FILE": str(folder / "token"),
-        "STORE_ENDPOINT": f"http://127.0.0.1:{s3}", "STORE_ACCESS_KEY": "key", "STORE_SECRET_KEY": "secret-of-the-test",
-    }  # fmt: skip
-    store = [
-        str(ensure_tools("versitygw") / "versitygw"),
-        "--port",
-        f"127.0.0.1:{s3}",
-        "posix",
-        str(folder / "data"),
-    ]
-    keys = {"ROOT_ACCESS_KEY": "key", "ROOT_SECRET_KEY": "secret-of-the-test"}
-    with ExitStack() as stack:
-        process = subprocess.Popen(store, env=os.environ | keys, stdout=subprocess.DEVNULL)
-        stack.callback(_ended, process)
-        environment = {f"PLAYERSCORE_API_{key}": value for key, value in own.items()}
-        stack.enter_context(_process("playerscore_api", environment, f"http://127.0.0.1:{port}/readyz"))
-        yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager

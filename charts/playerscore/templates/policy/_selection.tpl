@@ -32,6 +32,9 @@ matchConditions:
     object.spec.?target != variables.old.?target
 - name: trackId
   expression: "object.spec.?player_ref.?track_id"
+# A client may write 7.0 for 7.
+- name: trackName
+  expression: "object.spec.?player_ref.?track_id.optMap(t, string(int(t))).orValue('')"
 - name: frameKey
   expression: "object.spec.?target.?frame_key.orValue('')"
 - name: frame
@@ -86,6 +89,6 @@ matchConditions:
 - name: mismatch
   expression: >-
     'IoU ' + '%.3f'.format([double(int(variables.iou * 1000.0)) / 1000.0]) +
-    ' with track ' + string(int(variables.trackId.orValue(-1))) +
+    ' with track ' + variables.trackName +
     (variables.track.hasValue() ? ' on ' : ' which is not on ') + variables.frameKey + ' is below 0.2'
 {{- end }}
