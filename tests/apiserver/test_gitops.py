@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,9 +17,10 @@ import pytest
 
 from builders import ELSEWHERE
 from chart import render
-from controlplane import ensure_tools
+from controlplane import ROOT, ensure_tools
 from flowlab import API, NAMESPACE, OPERATOR, WORKER, FlowLab
-from jobstates import at_step, settled
+from gitopscrds import definitions
+from jobstates import CONFIG_MAP, at_step, settled
 from playerscore import names
 
 Json = dict[str, Any]
@@ -88,7 +90,7 @@ REAPPLICATIONS = {
 
 def test_a_manifest_applied_once_before_any_preview_ends_analysed(git: Git) -> None:
     lab = git.lab
-    manifest = lab.body("final", {**lab.selected("final"), "suspend": False})
+    manifest = lab.body("once", {**lab.selected("once"), "suspend": False})
     kubectl = [
         str(ensure_tools("kubectl") / "kubectl"),
         f"--kubeconfig={lab.plane.kubeconfig}",
@@ -97,18 +99,18 @@ def test_a_manifest_applied_once_before_any_preview_ends_analysed(git: Git) -> N
     ]
 
     assert "created" in git.apply(manifest)
-    waiting = subprocess.Popen([*kubectl, "wait", "sj/final", "--for=condition=Succeeded", "--timeout=60s"])
-    lab.pod("final", "p1")
+    waiting = subprocess.Popen([*kubectl, "wait", "sj/once", "--for=condition=Succeeded", "--timeout=60s"])
+    lab.pod("once", "p1")
     git.looked()
-    assert lab.child("final", "1") is None, "nothing is launched before the preview was judged"
+    assert lab.child("once", "1") is None, "nothing is launched before the preview was judged"
 
-    lab.preview_done("final")
-    lab.pod_runs("final", "1")
-    lab.analysis_done("final")
+    lab.preview_done("once")
+    lab.pod_runs("once", "1")
+    lab.analysis_done("once")
 
     assert waiting.wait(20) == 0
-    assert lab.job("final")["status"]["result"]["overallScore"] > 0
-    assert lab.job("final")["metadata"]["generation"] == 1
+    assert lab.job("once")["status"]["result"]["overallScore"] > 0
+    assert lab.job("once")["metadata"]["generation"] == 1
 
 
 def test_applying_it_again_changes_nothing(git: Git) -> None:
@@ -130,6 +132,23 @@ def test_applying_it_again_changes_nothing(git: Git) -> None:
         git.apply(manifest, *how)
         git.looked()
         assert git.footprint("again") == finished, f"after its end: {way}"
+
+
+def test_a_bare_y_is_refused_in_words_that_lead_to_it(git: Git) -> None:
+    """YAML 1.1, which kubectl, Argo CD and Flux read, takes it for `true`; docs/gitops.md says to quote it."""
+    manifest = """
+        apiVersion: playerscore.dev/v1alpha1
+        kind: ScoringJob
+        metadata: {name: bare, namespace: scoring}
+        spec:
+          video: {uri: s3://playerscore/scoring/uploads/match.mp4}
+          target: {frame_key: jobs/bare/frames/frame_0001.jpg, bbox: {x: 0.4, y: 0.5, w: 0.1, h: 0.2}}
+    """
+    said = git.lab.plane.kubectl("apply", "-f", "-", stdin=manifest, check=False)
+    quoted = manifest.replace("y: 0.5", '"y": 0.5')
+
+    assert 'unknown field "spec.target.bbox.true"' in said
+    assert "created" in git.lab.plane.kubectl("apply", "-f", "-", stdin=quoted)
 
 
 def test_an_incoherent_manifest_is_never_launched_and_says_why(git: Git) -> None:
@@ -322,6 +341,45 @@ def test_the_programs_own_nothing_but_status(git: Git) -> None:
 
     assert {key for entry in status for key in entry["fieldsV1"]} == {"f:status"}
     assert len(rest) == 1, "its creator's"
+
+
+# --- the examples -------------------------------------------------------------------------------------------
+
+EXAMPLES = sorted(path for path in (ROOT / "examples").rglob("*.yaml") if path.name != "kustomization.yaml")
+
+
+@pytest.fixture(scope="module")
+def others(git: Git) -> None:
+    """The kinds of Argo CD and Flux, and the namespaces that they live in."""
+    plane = git.lab.plane
+    for path in definitions():
+        plane.kubectl("apply", "--server-side", "-f", str(path))
+    plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s")
+    for namespace in ("argocd", "flux-system"):
+        plane.kubectl("create", "namespace", namespace)
+
+
+@pytest.mark.usefixtures("others")
+@pytest.mark.parametrize("path", [*EXAMPLES, CONFIG_MAP], ids=lambda path: str(path.relative_to(ROOT)))
+def test_an_example_is_taken_by_its_own_kind_strictly(git: Git, path: Path) -> None:
+    strictly = ["--dry-run=server", "--validate=strict"]
+    git.lab.plane.kubectl("apply", *strictly, "-f", str(path))
+    misspelt = (
+        path.read_text()
+        .replace("\nspec:\n", "\nspec:\n  sepc: 1\n")
+        .replace("\ndata:\n", "\ndato: {}\ndata:\n")
+    )
+    said = git.lab.plane.kubectl("apply", *strictly, "-f", "-", stdin=misspelt, check=False)
+
+    assert "unknown field" in said
+
+
+def test_the_jobs_folder_is_what_both_tools_are_pointed_to(git: Git) -> None:
+    said = git.lab.plane.kubectl("apply", "--dry-run=server", "-k", str(ROOT / "examples" / "jobs"))
+
+    assert said.count("created") == len(list((ROOT / "examples" / "jobs").glob("decided-*.yaml")))
+    for tool in ("argocd", "flux"):
+        assert "examples/jobs" in (ROOT / "examples" / tool / "jobs.yaml").read_text()
 
 
 def test_the_chart_changes_no_object_on_its_way_in() -> None:

@@ -320,6 +320,17 @@ def plain(job: Json) -> Json:
     return found
 
 
+class Dumper(yaml.SafeDumper):
+    """Quotes `y`, which Argo CD's YAML would read as `true`."""
+
+
+Dumper.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^[yYnN]$"), list("yYnN"))
+
+
+def _yaml(data: Any) -> str:
+    return str(yaml.dump(data, Dumper=Dumper, sort_keys=False, width=110))
+
+
 def write_cases(objects: dict[str, Json]) -> None:
     """Write testdata, and the health of each as the script says it now; a person reads the difference."""
     folder = CASES.parent / "testdata"
@@ -331,9 +342,9 @@ def write_cases(objects: dict[str, Json]) -> None:
     for (name, job), said in zip(
         jobs.items(), answers("argohealth", list(jobs.values()), str(HEALTH)), strict=True
     ):
-        (folder / f"{name}.yaml").write_text(yaml.safe_dump(job, sort_keys=False, width=110))
+        (folder / f"{name}.yaml").write_text(_yaml(job))
         tests.append({"healthStatus": said, "inputPath": f"testdata/{name}.yaml"})
-    CASES.write_text(yaml.safe_dump({"tests": tests}, sort_keys=False, width=110))
+    CASES.write_text(_yaml({"tests": tests}))
 
 
 def config_map() -> str:
