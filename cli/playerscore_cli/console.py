@@ -2,19 +2,16 @@
 terminal can and falls back to plain lines where there is none.
 """
 
-import time
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, Protocol
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from playerscore.resources import Frame, PreviewStatus, Result
-
-PLAIN_SECONDS: Final = 10.0
-"""Without a terminal, an unchanged message is said again this rarely."""
 
 
 class Screen(Console):
@@ -58,12 +55,14 @@ def progress(title: str) -> Iterator[Tell]:
 
 
 def _lines(title: str) -> Tell:
-    last, said_at = "", 0.0
+    """A line for every new message, and for every tenth of the work."""
+    last, said = "", 0.0
 
     def tell(share: float, message: str) -> None:
-        nonlocal last, said_at
-        if message != last and (time.monotonic() - said_at > PLAIN_SECONDS or not message[:1].isdigit()):
-            last, said_at = message, time.monotonic()
+        nonlocal last, said
+        words = re.sub(r"[\d.]+", "#", message)
+        if words != last or share >= said + 0.1:
+            last, said = words, share
             err.print(f"{title}  {share:.0%}  {message}", markup=False)
 
     return tell

@@ -19,6 +19,8 @@ CELL_PX: Final = 10
 """The width of a character in pixels, about, where a terminal is given a picture."""
 MAX_COLUMNS: Final = 120
 HALF: Final = "▀"
+TEXT_ONLY: Final = ("Apple_Terminal", "linux")
+"""Terminals that would print the question what they can."""
 
 Draw = Callable[[int], Drawing]
 """The drawing at a width in pixels."""
@@ -55,6 +57,8 @@ def chosen(asked: Mode, console: Console) -> Mode:
         return Mode.NONE
     if os.environ.get("NO_COLOR") or console.color_system is None:
         return Mode.OUTLINE
+    if os.environ.get("TERM_PROGRAM") in TEXT_ONLY or os.environ.get("TERM") in TEXT_ONLY:
+        return Mode.BLOCKS
     from textual_image import renderable  # asks the terminal as it is imported
 
     found = {renderable.TGPImage: Mode.KITTY, renderable.SixelImage: Mode.SIXEL}

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import re
 import select
 import struct
 import subprocess
@@ -102,7 +103,7 @@ class Terminal:
         self.stream = pyte.ByteStream(self.screen)
         self.raw = b""
         self.answers: dict[bytes, bytes] = {}
-        """What this terminal answers when it is asked about itself."""
+        """What this terminal answers when it is asked about itself, by the question's pattern."""
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, lines * 20, columns * 10))
         # As the session's own terminal, so that Ctrl-C reaches the program.
@@ -150,8 +151,8 @@ class Terminal:
         except OSError:  # the program has ended
             return False
         for question, answer in self.answers.items():
-            if question in piece:
-                os.write(self.master, answer)
+            if asked := re.search(question, piece):
+                os.write(self.master, asked.expand(answer))
         self.raw += piece
         self.stream.feed(piece)
         return bool(piece)
