@@ -44,8 +44,13 @@ crds: setup ## Write the CRDs from the models
 verify: check ## check, and nothing generated is stale
 	$(RUN) python crds/generate.py --check
 	$(RUN) python docs/generate.py --check
+	$(RUN) python clients/generate.py --check
 
-.PHONY: docs
+.PHONY: docs client
+client: setup ## The TypeScript client, generated from the API and compiled
+	$(RUN) python clients/generate.py
+	clients/build.sh
+
 docs: setup ## Write the pages that are made of the code
 	$(RUN) python docs/generate.py
 
@@ -83,6 +88,15 @@ test-footage: setup ## The flow on real footage that lies beside the checkout (C
 test-ultralytics: setup ## The ultralytics detector with real weights, in an environment of its own (CI; 6 GB)
 	UV_PROJECT_ENVIRONMENT=$(PLAYERSCORE_CACHE)/venv-ultralytics \
 	  $(UV) run -q --frozen --group dev --extra worker-gpu pytest -q tests/ultralytics
+
+.PHONY: fuzz-api bench-api
+fuzz-api: setup ## Thousands of requests on every operation of the API, the result into benchmarks/results (15 min)
+	cluster/tools.sh etcd kube-apiserver kubectl versitygw
+	$(RUN) python benchmarks/fuzz_api.py
+
+bench-api: setup ## The API against Kubernetes asked directly, and 200 event streams, into benchmarks/results
+	cluster/tools.sh etcd kube-apiserver kubectl versitygw
+	$(RUN) python benchmarks/api.py
 
 # --- run it ---------------------------------------------------------------------------------------------
 bench-first-score: setup ## The figures of one job, end to end, into benchmarks/results

@@ -70,6 +70,8 @@ def mount(folder: Path, data: Mapping[str, str]) -> None:
 class WebhookProcess:
     """`python -m playerscore_webhook` on loopback, from `__enter__` to `__exit__`."""
 
+    command: tuple[str, ...] = (sys.executable, "-m", "playerscore_webhook")
+
     def __init__(self, folder: Path, *, log: Path | None = None, **settings: object) -> None:
         self.port, self.metrics_port = free_ports(2)
         self.url = f"https://localhost:{self.port}"
@@ -84,7 +86,7 @@ class WebhookProcess:
         with contextlib.ExitStack() as stack:
             out = stack.enter_context(self._log.open("ab")) if self._log else None
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "playerscore_webhook"],
+                self.command,
                 env={**os.environ, **self._environment},
                 stderr=out,
             )
@@ -118,6 +120,11 @@ class WebhookProcess:
 
     def metrics(self) -> str:
         return httpx.get(f"{self.plain}/metrics").text
+
+    def cpu_seconds(self) -> float:
+        """Seconds of CPU that the process has used."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def rss_mb(self) -> float:
         """Resident memory of the process, megabytes (10^6)."""

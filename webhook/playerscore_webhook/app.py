@@ -13,6 +13,7 @@ import msgspec
 import structlog
 from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from playerscore import names
@@ -86,7 +87,7 @@ class Reviews:
 
     async def __call__(self, request: Request) -> Response:
         """A review's answer, or a refusal with a code."""
-        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             return self._refused(review.INVALID, "a review is application/json", 415)
         try:
             async with asyncio.timeout(self._deadline_seconds):
@@ -95,6 +96,9 @@ class Reviews:
             return self._refused("TOO_SLOW", f"the body took longer than {self._deadline_seconds} s")
         except TooLargeError as error:
             return self._too_large(error.start)
+        except ClientDisconnect:
+            # The API server gave up waiting: nobody reads this answer.
+            return self._refused("TOO_SLOW", "the caller left before the body was whole")
         try:
             return self._answered(body)
         except review.MalformedReviewError as error:

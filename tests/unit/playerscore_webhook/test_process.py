@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import re
 import socket
 import ssl
 import time
@@ -127,6 +128,25 @@ def test_a_body_that_comes_too_slowly_is_refused_in_words(webhook: WebhookProces
     assert 0.9 < time.monotonic() - begin < 2
     assert said.startswith(b"HTTP/1.1 408")
     assert b'"TOO_SLOW"' in said
+
+
+def test_a_caller_that_leaves_in_the_middle_is_counted_and_nothing_breaks(
+    webhook: WebhookProcess, client: httpx.Client, bundle: str
+) -> None:
+    before = refused_as_slow(webhook)
+    with connection(webhook, bundle) as line:
+        line.sendall(
+            b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 100\r\n\r\n{"
+        )
+
+    until(lambda: refused_as_slow(webhook) == before + 1, "it is not counted")
+    assert client.post("/validate", content=body_of()).is_success
+
+
+def refused_as_slow(webhook: WebhookProcess) -> float:
+    found = re.search(r'refused_requests_total{code="TOO_SLOW"} (\S+)', webhook.metrics())
+    return float(found[1]) if found else 0.0
 
 
 REFUSED: dict[str, tuple[bytes, str, int]] = {
