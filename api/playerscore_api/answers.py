@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from playerscore.errors import CATALOGUE
 from playerscore_api import examples
+from playerscore_api.forms import Job
 
 Responses = dict[int | str, dict[str, Any]]
 JSON: Final = "application/json"
@@ -22,6 +23,22 @@ EVERYWHERE: Final = (
 FORM: Final = ("TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
 """And every route with a form these."""
 STEP: Final = ("JOB_NOT_FOUND", "JOB_FINISHED", "CONFLICT", "PRECONDITION_FAILED", *FORM)
+
+LINKED: Final = (
+    "getJob",
+    "getPreview",
+    "getFrame",
+    "pickPlayer",
+    "confirmTarget",
+    "enqueueJob",
+    "pauseJob",
+    "watchJob",
+    "getResult",
+    "listArtifacts",
+    "getArtifact",
+    "linkArtifact",
+    "deleteJob",
+)
 
 Code = Annotated[str, WithJsonSchema({"type": "string", "enum": sorted(CATALOGUE)})]
 
@@ -71,6 +88,7 @@ def _header(description: str, kind: str = "string") -> dict[str, Any]:
 ETAG: Final = {"ETag": _header("The version of what is shown; for If-Match and If-None-Match.")}
 WARNING: Final = {"Warning": _header("Code 299: accepted, but somebody should look at it. Can be repeated.")}
 LOCATION: Final = {"Location": _header("Where the new job is.")}
+RANGE: Final = {"Content-Range": _header("Which bytes these are.")}
 RETRY: Final = {"Retry-After": _header("Seconds until another try is worth while.", "integer")}
 
 
@@ -100,21 +118,52 @@ def said(
 
 
 def job(description: str, example: Any, *, status: int = 200, **headers: Any) -> Responses:
-    """A success that shows a job."""
-    return said(description, example, status=status, headers=ETAG | WARNING | headers)
+    """A success that shows a job, with links to what can be done with it."""
+    answer = said(description, example, status=status, headers=ETAG | WARNING | headers)
+    answer[status] |= {"model": Job, "links": {name: _link(name) for name in LINKED}}
+    return answer
+
+
+def _link(operation: str) -> dict[str, Any]:
+    """To the same job; the first frame and the radar stand for all."""
+    where: dict[str, Any] = {"job_id": "$response.body#/id", "namespace": "$response.body#/namespace"}
+    more: dict[str, dict[str, Any]] = {
+        "getFrame": {"number": 1},
+        "getArtifact": {"name": "radar.png"},
+        "linkArtifact": {"name": "radar.png"},
+    }
+    return {"operationId": operation, "parameters": where | more.get(operation, {})}
 
 
 def binary(description: str, *media_types: str) -> Responses:
     """A file, or word that the kept copy is still good."""
     content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in media_types}
-    return {200: {"description": description, "content": content, "headers": ETAG}} | NOT_MODIFIED
+    whole: dict[str, Any] = {"description": description, "content": content, "headers": ETAG}
+    part = whole | {"description": "The range of it that was asked for", "headers": ETAG | RANGE}
+    return {200: whole, 206: part} | NOT_MODIFIED
 
 
+BYTES: Final = {
+    "requestBody": {"required": False, "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
+}
+"""For `openapi_extra` of a route that streams its body into the store; an empty file is a file."""
 NOT_MODIFIED: Final[Responses] = {304: {"description": "The copy that If-None-Match names is still good."}}
+EVENT: Final = {
+    "type": "object",
+    "description": "One event; a bare id only moves Last-Event-ID on.",
+    "properties": {
+        "event": {
+            "type": "string",
+            "enum": ["step", "percent", "conditions", "result", "job", "end", "deleted", "error"],
+        },
+        "id": {"type": "string", "description": "A resourceVersion, for Last-Event-ID."},
+        "data": {"type": "string", "contentMediaType": JSON},
+    },
+}
 EVENTS: Final[Responses] = {
     200: {
         "description": "step, percent, conditions, result, job; then end, deleted or error.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}, "example": examples.EVENTS}},
+        "content": {"text/event-stream": {"schema": EVENT, "example": examples.EVENTS}},
     },
     204: {"description": "The end of the job was seen before: do not reconnect."},
 }
@@ -130,7 +179,7 @@ def refused(*codes: str, everywhere: bool = True) -> Responses:
 
 def _refusal(status: int, codes: list[str]) -> dict[str, Any]:
     shown = {code: {"summary": CATALOGUE[code].meaning, "value": examples.refusal(code)} for code in codes}
-    answer = {
+    answer: dict[str, Any] = {
         "model": ErrorAnswer,
         "description": f"{HTTPStatus(status).phrase}: {', '.join(codes)}",
         "content": {JSON: {"examples": shown}},

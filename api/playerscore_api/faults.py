@@ -66,4 +66,12 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     """What Starlette refuses before a route is reached: an unknown address, a wrong method, a long body."""
     assert isinstance(error, HTTPException)
     code = BY_STATUS.get(error.status_code, "INVALID")
-    return answer(request.scope, PlayerscoreError(code, str(error.detail)), error.headers)
+    headers = dict(error.headers or {}) | (_allowed(request) if code == "METHOD_NOT_ALLOWED" else {})
+    return answer(request.scope, PlayerscoreError(code, str(error.detail)), headers)
+
+
+def _allowed(request: Request) -> dict[str, str]:
+    """All methods of an address; Starlette names those of the first of its routes."""
+    template = getattr(request.scope.get("route"), "path", "")
+    methods = request.app.openapi()["paths"].get(template, {})
+    return {"Allow": ", ".join(sorted(method.upper() for method in methods))} if methods else {}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Final
 
 import orjson
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
 
 from playerscore import flow, names
 from playerscore.admission import judge_create
@@ -33,7 +33,14 @@ router = APIRouter(route_class=StrictRoute)
 ATTEMPTS: Final = 3
 """A patch that meets somebody else's change is judged again, this often."""
 PAGE: Final = 1000
-JobId = Annotated[str, Path(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=names.NAME_MAX)]
+JobId = Annotated[
+    str,
+    Path(
+        pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+        max_length=names.NAME_MAX,
+        openapi_examples={"a job": {"value": examples.NAME}},
+    ),
+]
 Step = Callable[[ScoringJobSpec, ScoringJobStatus], flow.Change]
 
 
@@ -48,7 +55,7 @@ Step = Callable[[ScoringJobSpec, ScoringJobStatus], flow.Change]
     | answers.refused("ALREADY_EXISTS", "NOT_READY", "IDEMPOTENCY_MISMATCH", *answers.FORM),
 )
 async def create_job(
-    new: NewJob,
+    new: Annotated[NewJob, Body(openapi_examples={"a draft": {"value": examples.NEW}})],
     caller: Caller,
     namespace: Namespace,
     dry_run: Trying,
@@ -228,7 +235,12 @@ async def get_preview(job_id: JobId, caller: Caller, namespace: Namespace) -> Pr
     ),
 )
 async def pick_player(
-    job_id: JobId, body: Pick, caller: Caller, namespace: Namespace, write: Writing, response: Response
+    job_id: JobId,
+    body: Annotated[Pick, Body(openapi_examples={"a track": {"value": examples.PICK}})],
+    caller: Caller,
+    namespace: Namespace,
+    write: Writing,
+    response: Response,
 ) -> Job:
     """Choose the player by a track of a preview frame; drafts the target."""
 
@@ -249,7 +261,7 @@ async def pick_player(
 )
 async def confirm_target(
     job_id: JobId,
-    body: Confirmation,
+    body: Annotated[Confirmation, Body(openapi_examples={"a box": {"value": examples.TARGET}})],
     caller: Caller,
     namespace: Namespace,
     write: Writing,

@@ -7,11 +7,13 @@ read otherwise. Numbers that are none, lone surrogates and bottomless nesting wo
 import json
 from collections.abc import Callable, Coroutine
 from email.message import Message
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as AsgiMessage
@@ -21,6 +23,9 @@ from playerscore_api import faults
 
 FORM_BYTES: Final = 2**20
 """More than any form of this API; bodies of uploads are not forms."""
+
+EXACT: Final = 2**53
+"""Beyond it a float does not tell one integer from the next."""
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -32,6 +37,7 @@ class StrictRoute(APIRoute):
         handler = super().get_route_handler()
         if self.body_field is None:
             return handler
+        form: TypeAdapter[Any] = TypeAdapter(cast("Any", self.body_field.field_info.annotation))
 
         async def strict(request: Request) -> Response:
             body = await request.body()
@@ -39,7 +45,14 @@ class StrictRoute(APIRoute):
                 return await handler(request)
             if not is_json(request.headers.get("content-type", "")):
                 raise PlayerscoreError("UNSUPPORTED_MEDIA_TYPE", "The Content-Type must be application/json")
-            return await handler(_Parsed(request, parse(body)))
+            document = parse(body)
+            try:
+                form.validate_python(document, strict=True)  # "7" is no number, 1 is not true
+            except ValidationError as error:
+                found = error.errors(include_url=False, include_context=False, include_input=False)
+                located = [{**item, "loc": ("body", *item["loc"])} for item in found]
+                raise RequestValidationError(located) from error
+            return await handler(_Parsed(request, document))
 
         return strict
 
@@ -71,24 +84,32 @@ def is_json(content_type: str) -> bool:
 
 
 def parse(body: bytes) -> Any:
-    """The document of a JSON text. Raises INVALID with what is wrong and, where known, at which byte."""
+    """The document of a JSON text; 7.0 is the integer 7, as JSON Schema has it.
+
+    Raises INVALID with what is wrong and, where known, at which byte.
+    """
     try:
-        document = orjson.loads(body)
+        orjson.loads(body)  # UTF-8, numbers and surrogates as RFC 8259 wants them, which json is lax about
     except orjson.JSONDecodeError as error:
         raise _invalid(f"The body is not JSON: {error}") from error
     try:
-        json.loads(body, object_pairs_hook=_unique)
+        return json.loads(body, object_pairs_hook=_unique, parse_float=_number)
     except (RecursionError, ValueError) as error:
         raise _invalid("The body is nested too deeply or has a number that is too long") from error
-    return document
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> None:
-    seen = set()
-    for key, _ in pairs:
-        if key in seen:
+def _number(text: str) -> int | float:
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) < EXACT else value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
             raise PlayerscoreError("INVALID", f"The key {key[:100]!r} is there twice", field=key[:100])
-        seen.add(key)
+        found[key] = value
+    return found
 
 
 def _invalid(message: str) -> PlayerscoreError:

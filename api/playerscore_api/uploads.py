@@ -10,7 +10,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Body, Depends, Path, Request
 from starlette.requests import ClientDisconnect
 
 from playerscore import names
@@ -46,6 +46,7 @@ _STATE: Final = {
     "missing": [{"number": 3, "bytes": 8388608, "method": "PUT", "url": f"{_PATH}/parts/3", "headers": {}}],
 }
 _WHOLE: Final = _STATE | {"finished": True, "missing": []}
+_NEW: Final = {"filename": "match.mp4", "bytes": 48_211_034}
 _ANSWER: Final = {
     "uri": _STATE["uri"],
     "url": _PATH,
@@ -132,7 +133,11 @@ async def _check(caller: Cluster, place: Place) -> None:
     responses=answers.said("Where it goes", _ANSWER) | answers.refused("STORE_UNAVAILABLE", *answers.FORM),
 )
 async def create_upload(
-    body: NewUpload, caller: Caller, namespace: Namespace, parts: Parts, request: Request
+    body: Annotated[NewUpload, Body(openapi_examples={"a video": {"value": _NEW}})],
+    caller: Caller,
+    namespace: Namespace,
+    parts: Parts,
+    request: Request,
 ) -> UploadAnswer:
     """Where a video goes, and its uri for `spec.video`: in one request, or in parts when asked (or above 5 GiB)."""
     place = Place(parts, namespace, f"{secrets.token_hex(8)}-{body.bytes}-{body.filename}")
@@ -150,6 +155,7 @@ async def create_upload(
 @router.put(
     "/{namespace}/{name}",
     operation_id="putUpload",
+    openapi_extra=answers.BYTES,
     responses=answers.said("Stored", _STORED)
     | answers.refused("ALREADY_EXISTS", "TOO_LARGE", "STORE_UNAVAILABLE"),
 )
@@ -180,6 +186,7 @@ async def get_upload(place: Placed, request: Request) -> UploadState:
 @router.put(
     "/{namespace}/{name}/parts/{number}",
     operation_id="putUploadPart",
+    openapi_extra=answers.BYTES,
     responses=answers.said("Stored", _STORED)
     | answers.refused("NOT_FOUND", "TOO_LARGE", "STORE_UNAVAILABLE"),
 )

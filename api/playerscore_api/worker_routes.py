@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Request
 from playerscore import names, sources
 from playerscore.errors import PlayerscoreError
 from playerscore.resources import MAX_FRAMES, ScoringJobStatus, ScoringRuntimeSpec
-from playerscore_api import answers, broker, content, forms, pods, uploads
+from playerscore_api import answers, broker, content, examples, forms, pods, uploads
 from playerscore_api.deps import Parts, State, Token
 from playerscore_api.forms import Document, Offer, Stored
 from playerscore_api.pods import Purpose
@@ -22,8 +22,22 @@ FRAME_BYTES: Final = 2 * 2**20
 ARTIFACT_BYTES: Final = 64 * 2**20
 MOST_ARTIFACTS: Final = 32
 """As many as a status can list."""
-Namespace = Annotated[str, Path(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
-Name = Annotated[str, Path(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=names.NAME_MAX)]
+Namespace = Annotated[
+    str,
+    Path(
+        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        max_length=63,
+        openapi_examples={"a namespace": {"value": examples.NAMESPACE}},
+    ),
+]
+Name = Annotated[
+    str,
+    Path(
+        pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+        max_length=names.NAME_MAX,
+        openapi_examples={"a job": {"value": examples.NAME}},
+    ),
+]
 OFFERED: Final = answers.said(
     "Where it is", {"url": "http://store/playerscore/…?X-Amz-Signature=…", "expires_seconds": 3600}
 ) | answers.refused("JOB_NOT_FOUND", "NOT_FOUND", "SOURCE_DENIED", "VIDEO_TRUNCATED", "STORE_UNAVAILABLE")
@@ -118,7 +132,7 @@ async def _offer(parts: State, place: sources.StorePlace) -> Offer:
     return Offer(url=url, expires_seconds=parts.settings.presigned_seconds)
 
 
-@router.put("/frames/{number}", operation_id="putFrame", responses=STORED)
+@router.put("/frames/{number}", operation_id="putFrame", openapi_extra=answers.BYTES, responses=STORED)
 async def put_frame(
     namespace: Namespace,
     name: Name,
@@ -133,7 +147,7 @@ async def put_frame(
     return await _receive(parts, token, job, Purpose.FRAMES, request, key)
 
 
-@router.put("/artifacts/{file}", operation_id="putArtifact", responses=STORED)
+@router.put("/artifacts/{file}", operation_id="putArtifact", openapi_extra=answers.BYTES, responses=STORED)
 async def put_artifact(
     namespace: Namespace,
     name: Name,

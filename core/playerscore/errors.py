@@ -9,7 +9,7 @@
       WorkerError               the machine failed, not the input; retried
 
 `CATALOGUE` says for each code what HTTP status the API answers, what it means and what to do; docs/errors.md is
-made of it (`python docs/generate_errors.py`).
+made of it (`make docs`).
 """
 
 from typing import Any, Final, NamedTuple

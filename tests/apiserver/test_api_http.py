@@ -224,6 +224,8 @@ BODIES = {
     "half a surrogate pair": (b'{"frame_key": "\\ud800"}', JSON_TYPE, (422, "INVALID")),
     "UTF-16": ('{"time_sec": 1}'.encode("utf-16"), JSON_TYPE, (422, "INVALID")),
     "not JSON": (b"bbox=1", JSON_TYPE, (422, "INVALID")),
+    "a number as text": (b'{"time_sec": "1"}', JSON_TYPE, (422, "INVALID")),
+    "a number as a truth": (b'{"force": 1}', JSON_TYPE, (422, "INVALID")),
     "a list": (b"[]", JSON_TYPE, (422, "INVALID")),
     "null": (b"null", JSON_TYPE, (422, "INVALID")),
     "nothing": (b"", JSON_TYPE, (422, "INVALID")),
