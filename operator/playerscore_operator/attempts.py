@@ -104,7 +104,7 @@ def launch(
     """The start of an attempt: a guarded status write, then the Job. `again` keeps the counts of failures."""
     attempt, run = observed.attempt + 1, observed.run
     claims: Claims = {
-        ConditionType.ADMITTED: ("True", Reason.LAUNCHED, f"Attempt {attempt}"),
+        **_admission(observed, None, attempt),
         ConditionType.RUNNING: _starting(attempt),
     }
     return Outcome(
@@ -128,16 +128,16 @@ def launch(
     )
 
 
-def admitted(observed: Observed) -> Claims:
-    return {ConditionType.ADMITTED: ("True", Reason.LAUNCHED, f"Attempt {observed.attempt}")}
+def admitted(observed: Observed, attempt: int | None = None) -> Claims:
+    return {ConditionType.ADMITTED: ("True", Reason.LAUNCHED, f"Attempt {attempt or observed.attempt}")}
 
 
-def _admission(observed: Observed, job: Json) -> Claims:
-    """Admitted, unless a queue holds the Job back, for the first time or again."""
-    if not queues.held(job):
-        return admitted(observed)
-    said = queues.words(observed.spec.queue_name, observed.workload)
-    return {ConditionType.ADMITTED: ("False", Reason.QUEUED, said)}
+def _admission(observed: Observed, job: Json | None, attempt: int | None = None) -> Claims:
+    """Admitted, unless a queue holds the Job back, or will judge the one that is not there yet."""
+    queue = observed.spec.queue_name
+    if queues.held(job) or (job is None and queue is not None):
+        return {ConditionType.ADMITTED: ("False", Reason.QUEUED, queues.words(queue, observed.workload))}
+    return admitted(observed, attempt)
 
 
 def _body(
@@ -165,12 +165,12 @@ def _starting(attempt: int) -> Claim:
 def _without_child(observed: Observed, runtime: ScoringRuntimeSpec, now: datetime, api_url: str) -> Outcome:
     """The attempt's Job is missing: it was not created yet, or somebody deleted it."""
     reason, run = observed.condition_reason(ConditionType.RUNNING), observed.run
-    if reason in UNSTARTED and run.generation == observed.generation:
-        # A refusal stands on the job until the Job is there.
-        claims = admitted(observed)
-        return Outcome(claims=claims, creates=[_body(observed, runtime, observed.attempt, api_url)])
     if children.live_analyses(observed, deleting=True) or children.live_analysis_pods(observed):
         return _taken_away(observed)
+    if reason in UNSTARTED and run.generation == observed.generation:
+        # A refusal stands on the job until the Job is there.
+        claims = _admission(observed, None)
+        return Outcome(claims=claims, creates=[_body(observed, runtime, observed.attempt, api_url)])
     launched = run.launch_time
     if launched is not None and reason not in UNSTARTED:
         left = (launched + timedelta(seconds=DELETED_RELAUNCH_SECONDS) - now).total_seconds()

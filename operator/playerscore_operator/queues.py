@@ -6,9 +6,11 @@ writes nothing of either.
 
 from datetime import datetime
 
-from playerscore_operator.observe import Json
+from playerscore import steps
+from playerscore.names import ConditionType, Reason
+from playerscore_operator.observe import Json, Observed
 
-FIRST_LOOK_SECONDS = 10.0
+FIRST_LOOK_SECONDS = 2.0
 LONGEST_LOOK_SECONDS = 300.0
 MESSAGE = 1000
 
@@ -25,10 +27,14 @@ def words(queue: str | None, workload: Json | None) -> str:
     return f"Queue {queue}: {_reason(workload)}"[:MESSAGE]
 
 
-def recheck_seconds(job: Json, now: datetime) -> float:
+def recheck_seconds(observed: Observed, now: datetime) -> float:
     """When to ask for the reason again: the admission itself comes as an event, a new reason does not."""
-    age = (now - datetime.fromisoformat(job["metadata"]["creationTimestamp"])).total_seconds()
-    return min(LONGEST_LOOK_SECONDS, max(FIRST_LOOK_SECONDS, age / 10))
+    held, launched = steps.condition(observed.status, ConditionType.ADMITTED), observed.run.launch_time
+    if held is None or held.reason != Reason.QUEUED or launched is None:
+        return FIRST_LOOK_SECONDS
+    # A draft was not admitted either: its time does not count.
+    waited = (now - max(held.last_transition_time, launched)).total_seconds()
+    return min(LONGEST_LOOK_SECONDS, max(FIRST_LOOK_SECONDS, waited))
 
 
 def _reason(workload: Json | None) -> str:

@@ -35,7 +35,7 @@ def look(observed: Observed, runtime: ScoringRuntimeSpec, job: Json, pods: list[
     since = children.waits_since(job)
     if since is None:
         said = queues.words(observed.spec.queue_name, observed.workload)
-        return Wait(said, next_seconds=queues.recheck_seconds(job, now))
+        return Wait(said, next_seconds=queues.recheck_seconds(observed, now))
     cause = children.waiting_for(pods)
     if cause.permanent:
         return Wait(cause.words, Ending(Blame.INPUT, cause.code, cause.words))
