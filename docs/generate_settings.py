@@ -15,6 +15,7 @@ from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
 from playerscore_api.settings import Settings as ApiSettings
+from playerscore_api.sweep import Retention
 from playerscore_operator.settings import Settings as OperatorSettings
 from playerscore_webhook.settings import Settings as WebhookSettings
 from playerscore_worker.settings import ReportSettings
@@ -25,6 +26,7 @@ PROGRAMS: Final[dict[str, tuple[type[BaseSettings], str]]] = {
     "The operator": (OperatorSettings, "`operator.extraEnv`"),
     "The webhook": (WebhookSettings, "`webhook.extraEnv`"),
     "The REST API": (ApiSettings, "`api.extraEnv`"),
+    "The sweep": (Retention, "`store.retention`; the store's and Kubernetes' as for the REST API"),
     "The worker's reporter": (ReportSettings, "the operator, in the pod that it makes"),
 }
 COMMON: Final = {
