@@ -56,7 +56,7 @@ docs: setup ## Write the pages that are made of the code
 
 # --- tests: level = folder = target ---------------------------------------------------------------------
 .PHONY: test test-unit test-apiserver test-vision test-cluster
-test: verify test-unit test-apiserver test-vision test-cluster ## Every test level, set up from nothing
+test: verify test-unit test-apiserver test-kueue test-vision test-cluster ## Every test level, set up from nothing
 
 test-unit: setup ## No cluster, no pixels
 	cluster/tools.sh helm promtool
