@@ -1,6 +1,8 @@
 """The chart's CEL against the core's Python: the same doubles to the last bit, and room to spare in its budget."""
 
+import functools
 import itertools
+import json
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -156,13 +158,72 @@ def test_the_largest_enqueue_costs_less_than_a_hundredth_of_the_budget() -> None
 @pytest.mark.parametrize("kubernetes", [OLDEST_KUBERNETES, "1.36"])
 def test_every_supported_kubernetes_takes_the_policy_and_judges_the_table_alike(kubernetes: str) -> None:
     """With the expressions that a policy may use on that version; older API servers cannot be built here."""
-    asked = [case for case in CASES if case.before is None or case.after != case.before["spec"]]
-    told = costs(selection_policy(), [review(case) for case in asked], kubernetes)["verdicts"]
-
-    said = {case.name: item["message"] for case, item in zip(asked, told, strict=True)}
-    assert said == {case.name: refusals.words(case.deny) for case in asked}
+    assert said(selection_policy(), kubernetes) == TOLD
 
 
+MUTANTS = {
+    "at the threshold is below it": ("variables.iou >= 0.2 ?", "variables.iou > 0.2 ?"),
+    "the threshold is a little higher": ("variables.iou >= 0.2 ?", "variables.iou >= 0.2000001 ?"),
+    "the threshold is a little lower": ("variables.iou >= 0.2 ?", "variables.iou >= 0.1999999 ?"),
+    "boxes that are apart both ways overlap": ("variables.width > 0.0 && variables.height > 0.0", "true"),
+    "what is shared is counted twice": ("variables.areas[1] - variables.shared", "variables.areas[1]"),
+    "the overlap is rounded": ("double(int(variables.iou * 1000.0)) / 1000.0", "variables.iou"),
+    "any frame is the confirmed one": ("f.frame_key == variables.frameKey", "true"),
+    "any track is the picked one": ("t.track_id == variables.trackId.orValue(-1)", "true"),
+    "nobody on the frame is a mismatch": ("variables.tracks.size() == 0 ||", ""),
+    "no track picked is a mismatch": ("|| !variables.trackId.hasValue()", ""),
+    "a stale force counts": ("&& !variables.staleForce", ""),
+    "force is stale beside another box": ("object.spec.?target.?bbox == variables.old.?target.?bbox", "true"),
+    "force is stale on another frame": (
+        "object.spec.?target.?frame_key == variables.old.?target.?frame_key",
+        "true",
+    ),
+    "force is stale for the same player": (
+        "variables.trackId != variables.old.?player_ref.?track_id",
+        "true",
+    ),
+    "a new force is stale": ("&& variables.old.?target.?force.orValue(false)", ""),
+    "a change of the target is not judged": ("object.spec.?target != variables.old.?target", "false"),
+    "a change of the player is not judged": ("object.spec.?player_ref != variables.old.?player_ref", "false"),
+    "an enqueue is not judged": ("variables.created || variables.enqueued || ", "variables.created || "),
+    "a queued job is enqueued by every write": ("variables.wasSuspended && !object", "!object"),
+    "a draft is ready": ("object.spec.?target.?confirmed.orValue(false)", "has(object.spec.target)"),
+    "a pause thaws": ("!variables.ended && !variables.wasSuspended", "!variables.ended"),
+    "a job in its first attempt is not running": ("attempt.orValue(0) != 0", "attempt.orValue(0) > 1"),
+    "a failed job goes on": ("['COMPLETED', 'FAILED']", "['COMPLETED']"),
+    "the runtime does not freeze": (", 'runtimeName']", "]"),
+    "an ended job can be paused": (
+        "variables.ended && object.spec.?suspend",
+        "false && object.spec.?suspend",
+    ),
+    "another video is taken": ("object.spec.video != variables.old.video", "false"),
+    "coherence is said before readiness": (
+        "variables.readiness + variables.coherence",
+        "variables.coherence + variables.readiness",
+    ),
+}
+
+
+@pytest.mark.parametrize(("right", "wrong"), MUTANTS.values(), ids=MUTANTS)
+def test_the_table_notices_when_the_rule_is_another(right: str, wrong: str) -> None:
+    text = json.dumps(selection_policy())
+    assert right in text
+
+    assert said(json.loads(text.replace(right, wrong))) != TOLD
+
+
+ASKED = [case for case in CASES if case.before is None or case.after != case.before["spec"]]
+"""A policy is asked when the spec differs."""
+TOLD = {case.name: refusals.words(case.deny) for case in ASKED}
+
+
+def said(policy: Any, kubernetes: str = OLDEST_KUBERNETES) -> dict[str, str]:
+    """What the policy says to every case; empty where it allows."""
+    verdicts = costs(policy, [review(case) for case in ASKED], kubernetes)["verdicts"]
+    return {case.name: item["message"] for case, item in zip(ASKED, verdicts, strict=True)}
+
+
+@functools.cache
 def selection_policy() -> Any:
     return next(item for item in rendered("policy") if item["metadata"]["name"].endswith("-selection"))
 
