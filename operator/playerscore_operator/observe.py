@@ -119,13 +119,3 @@ def owner_uid(child: Json) -> str | None:
     """The uid of the ScoringJob that controls a child."""
     owners = child["metadata"].get("ownerReferences", [])
     return next((owner["uid"] for owner in owners if owner.get("controller")), None)
-
-
-def choose_runtime(runtimes: list[Json], name: str | None) -> ScoringRuntime | None:
-    """The named runtime, or the one marked as default; None when there is none."""
-    for item in runtimes:
-        annotations = item["metadata"].get("annotations") or {}
-        default = annotations.get(names.DEFAULT_RUNTIME_ANNOTATION) == "true"
-        if item["metadata"]["name"] == name or (name is None and default):
-            return ScoringRuntime.model_validate(item)
-    return None

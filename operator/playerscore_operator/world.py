@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from playerscore import names
 from playerscore.resources import ScoringJob
+from playerscore.sources import choose_runtime
 from playerscore_operator import queues
 from playerscore_operator.cluster import Cluster
-from playerscore_operator.observe import Json, Observed, assemble, choose_runtime, lean, read_job
+from playerscore_operator.observe import Json, Observed, assemble, lean, read_job
 from playerscore_operator.watched import Key, Watched
 
 PREPARED_SECONDS = 60.0

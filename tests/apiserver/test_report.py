@@ -239,6 +239,42 @@ def test_a_direct_address_needs_no_broker(broker: Broker, start: Start, job: str
     assert broker.taken == {}
 
 
+def test_weights_in_the_store_get_an_address_of_their_own(broker: Broker, start: Start, job: str) -> None:
+    weights = {"uri": "s3://playerscore/_weights/net.onnx", "sha256": "c" * 64}
+    task = PreviewTask(**common(job), detector={"name": "ultralytics", "weights": weights})
+    reporter = start(task)
+
+    until(reporter.files.source.exists)
+
+    address = {"url": "http://store.example/signed", "store": True}
+    assert pod.read(reporter.files.source) == address | {"weights": address}
+    assert set(broker.taken) == {f"{works(job)}/source", f"{works(job)}/weights"}
+
+
+def test_weights_elsewhere_need_no_broker(broker: Broker, start: Start, job: str) -> None:
+    weights = {"uri": "https://models.example.com/net.onnx", "sha256": "c" * 64}
+    task = PreviewTask(**common(job), detector={"name": "ultralytics", "weights": weights})
+    reporter = start(task)
+
+    until(reporter.files.source.exists)
+
+    assert pod.read(reporter.files.source)["weights"] == {"url": weights["uri"], "store": False}
+    assert set(broker.taken) == {f"{works(job)}/source"}
+
+
+def test_refused_weights_are_told_to_fetch(broker: Broker, start: Start, job: str) -> None:
+    """The video's address is good all the same: whose fault it is, shows."""
+    broker.answers[f"{works(job)}/weights"] = [422]
+    weights = {"uri": "s3://playerscore/tenant-b/x", "sha256": "c" * 64}
+    reporter = start(PreviewTask(**common(job), detector={"name": "ultralytics", "weights": weights}))
+
+    until(reporter.files.source.exists)
+
+    offer = pod.read(reporter.files.source)
+    assert offer["url"] == "http://store.example/signed"
+    assert offer["weights"]["error"]["message"] == "as told"
+
+
 def test_analysis(lab: Lab, broker: Broker, start: Start, job: str) -> None:
     reporter = start(analysis(job))
     pod.write(reporter.files.progress, {"percent": 40, "message": "25 frames followed"})
