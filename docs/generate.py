@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+import generate_cli
 import generate_errors
 import generate_metrics
 import generate_settings
 
 HERE = Path(__file__).parent
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
+    "cli.md": generate_cli.page,
     "errors.md": generate_errors.page,
     "metrics.md": generate_metrics.page,
     "settings.md": generate_settings.page,

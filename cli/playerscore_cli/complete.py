@@ -40,7 +40,7 @@ def _quietly(offer: Callable[[click.Context, str], Iterable[CompletionItem]]) ->
     def completer(ctx: click.Context, param: click.Parameter, incomplete: str) -> Offers:
         try:
             return [item for item in offer(ctx, incomplete) if item.value.startswith(incomplete)]
-        except (PlayerscoreError, OSError, KeyError, TypeError, ValueError):
+        except (PlayerscoreError, OSError, LookupError, TypeError, ValueError):
             return []
 
     return completer
@@ -93,17 +93,19 @@ def frames(ctx: click.Context, incomplete: str) -> Iterable[CompletionItem]:
 @_quietly
 def tracks(ctx: click.Context, incomplete: str) -> Iterable[CompletionItem]:
     """Track ids of the chosen frame, or of all; the most usable first."""
-    chosen, name = ctx.params.get("frame"), ctx.params.get("name")
+    chosen = ctx.params.get("frame")
     found: dict[int, float] = {}
     for number, frame in enumerate(_frames(ctx), start=1):
         if chosen in (None, str(number), frame["frame_key"]):
             for track in frame.get("tracks") or []:
                 found[track["track_id"]] = max(track["score"], found.get(track["track_id"], 0))
     ranked = sorted(found.items(), key=lambda item: -item[1])
-    return [CompletionItem(str(track), help=f"score {score:.2f}, {name}") for track, score in ranked]
+    return [CompletionItem(str(track), help=f"score {score:.2f}") for track, score in ranked]
 
 
 def _frames(ctx: click.Context) -> list[Json]:
-    preview = (_cluster(ctx).get(ctx.params["name"]).get("status") or {}).get("preview") or {}
+    # Where an option's value is being typed, click has not come to the arguments; they wait in ctx.args.
+    name = ctx.params.get("name") or ctx.args[0].rpartition("/")[2]
+    preview = (_cluster(ctx).get(name).get("status") or {}).get("preview") or {}
     found: list[Json] = preview.get("frames") or []
     return found
