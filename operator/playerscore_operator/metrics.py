@@ -29,6 +29,7 @@ Key = tuple[str, str]
 MINUTES = (1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600)
 CODES: Final = frozenset(CATALOGUE) | frozenset(Reason)
 OTHER: Final = "OTHER"
+LAUNCHED: Final = frozenset({Step.QUEUED, Step.ANALYZING})
 
 RECONCILES = Counter(
     "scoringjob_reconciles",
@@ -57,6 +58,9 @@ LAUNCH_FAILURES = Counter(
     "scoringjob_launch_failures",
     "Child Jobs that the API server refused to create, by HTTP `code`; 0: no answer.",
     ["code"],
+)
+EVICTIONS = Counter(
+    "scoringjob_evictions", "Admitted jobs that their queue held back again: preemption, a closed queue."
 )
 RETRIES = Counter(
     "scoringjob_retries", "Attempts repeated after a failure, by its `reason` (an error code).", ["reason"]
@@ -205,6 +209,8 @@ def record(observed: Observed, decision: Decision, now: datetime) -> None:
         preview = body["metadata"]["name"].startswith(names.preview_job_name(observed.uid, 0)[:-1])
         LAUNCHES.labels("preview" if preview else "analysis").inc()
     status = decision.status or {}
+    if _evicted(observed, status):
+        EVICTIONS.inc()
     if _turned_true(observed, status, ConditionType.RUNNING):
         _record_start(observed, now)
     run = status.get("run", {})
@@ -229,6 +235,12 @@ def _claims(observed: Observed, status: Json, kind: ConditionType) -> tuple[str,
 def _turned_true(observed: Observed, status: Json, kind: ConditionType) -> bool:
     old = steps.condition(observed.status, kind)
     return _claims(observed, status, kind)[0] == "True" and (old is None or old.status != "True")
+
+
+def _evicted(observed: Observed, status: Json) -> bool:
+    old = steps.condition(observed.status, ConditionType.ADMITTED)
+    now = _claims(observed, status, ConditionType.ADMITTED)
+    return old is not None and old.status == "True" and now == ("False", Reason.QUEUED)
 
 
 def _child(observed: Observed) -> Json | None:
@@ -269,20 +281,19 @@ def _record_end(observed: Observed, status: Json, step: Step, now: datetime) -> 
 def _standing(observed: Observed, status: Json, now: datetime) -> Standing:
     progress = observed.status.progress
     step = status.get("progress", {}).get("step") or (progress.step if progress else None)
-    ended = step in FINISHED
-    stalled = not ended and _claims(observed, status, ConditionType.STALLED)[0] == "True"
-    since = None
-    if step == Step.QUEUED:
-        job = _child(observed)
-        since = (
-            datetime.fromisoformat(job["metadata"]["creationTimestamp"]).timestamp()
-            if job
-            else _waits_since(observed, now)
-        )
+    stalled = step not in FINISHED and _claims(observed, status, ConditionType.STALLED)[0] == "True"
+    waits = step in LAUNCHED and _claims(observed, status, ConditionType.RUNNING)[0] != "True"
+    since = _waits_since(observed, now).timestamp() if waits else None
     return Standing(str(step or Step.EXTRACTING_PREVIEW), stalled, since)
 
 
-def _waits_since(observed: Observed, now: datetime) -> float:
-    """Without a Job there is no better witness than the condition that says why there is none."""
-    admitted = steps.condition(observed.status, ConditionType.ADMITTED)
-    return (admitted.last_transition_time if admitted else now).timestamp()
+def _waits_since(observed: Observed, now: datetime) -> datetime:
+    """Since when an enqueued job has no running worker."""
+    running, admitted = (
+        steps.condition(observed.status, kind) for kind in (ConditionType.RUNNING, ConditionType.ADMITTED)
+    )
+    if observed.run.start_time and running:
+        return now if running.status == "True" else running.last_transition_time
+    if job := _child(observed):
+        return datetime.fromisoformat(job["metadata"]["creationTimestamp"])
+    return admitted.last_transition_time if admitted else now

@@ -1,11 +1,13 @@
 """Jobs in a queue of the real Kueue: held back with a reason, admitted, preempted, admitted elsewhere, left alone."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from controlplane import ROOT
 from flowlab import JOBS, NAMESPACE, FlowLab
 from kueue import Kueue, cluster_queue, flavor, local_queue
 
@@ -256,6 +258,16 @@ def test_pausing_a_job_that_waits_frees_its_place(lab: QueueLab) -> None:
 
     lab.until(lambda: lab.says(waiting, "Admitted")[:2] == ("False", "Suspended"))
     lab.until(lambda: lab.child(waiting, "1") is None)
+
+
+def test_the_example_of_the_docs_works_as_it_is_written(lab: QueueLab) -> None:
+    page = (ROOT / "docs" / "kueue.md").read_text()
+    for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL):
+        lab.plane.kubectl("apply", "--server-side", "-f", "-", stdin=block)
+    lab.enqueue("by-the-book", queue="match-night", priority="highlights")
+
+    lab.until(lambda: lab.admitted("by-the-book"))
+    lab.finish("by-the-book")
 
 
 def test_jobs_of_another_manager_are_left_alone(lab: QueueLab) -> None:

@@ -110,7 +110,8 @@ def test_only_people_and_the_operators_ttl_write_scoringjobs(sets: tuple[str, ..
         if "scoringjobs" in rule["resources"] and "playerscore.dev" in rule["apiGroups"]:
             writers.setdefault(name, set()).update(set(rule["verbs"]) - {"get", "list", "watch"})
 
-    assert writers.pop("playerscore-editor") == {"create", "update", "patch", "delete"}
+    people = {"create", "update", "patch", "delete", "deletecollection"}
+    assert writers.pop("playerscore-editor") == people
     assert writers.pop("playerscore-operator") <= {"delete"}
     assert {name for name, verbs in writers.items() if verbs} == set()
 

@@ -204,13 +204,36 @@ def test_the_longest_wait_counts_and_ends_with_the_wait() -> None:
 
     assert CENSUS._standings[KEY].waits_since == begun  # the scrape's clock is the machine's
 
-    record(
-        observed(jobs=child(timedelta(minutes=9), None)),
-        Decision(status={"progress": {"step": "ANALYZING"}}),
-        NOW,
-    )
+    running = condition(ConditionType.RUNNING, "True", Reason.POD_RUNNING)
+    began = Decision(status={"progress": {"step": "ANALYZING"}, "conditions": [running]})
+    record(observed(jobs=child(timedelta(minutes=9), None)), began, NOW)
 
     assert REGISTRY.get_sample_value("scoringjob_oldest_waiting_seconds", waits) is None
+
+
+def test_a_preempted_job_waits_again_from_then_on_and_counts_once() -> None:
+    running = make_condition(ConditionType.RUNNING, "True", Reason.POD_RUNNING)
+    admitted = make_condition(ConditionType.ADMITTED, "True", Reason.LAUNCHED)
+    before = observed(Step.ANALYZING, RAN, conditions=[running, admitted])
+    taken = [
+        condition(ConditionType.RUNNING, "False", Reason.QUEUED),
+        condition(ConditionType.ADMITTED, "False", Reason.QUEUED),
+    ]
+
+    rise = counted(before, Decision(status={"conditions": taken}))
+
+    assert rise("scoringjob_evictions_total") == 1
+    assert CENSUS._standings[KEY].waits_since == NOW.timestamp()
+
+    since = NOW - timedelta(minutes=5)
+    held = [
+        make_condition(kind, "False", Reason.QUEUED, since=since)
+        for kind in (ConditionType.RUNNING, ConditionType.ADMITTED)
+    ]
+    rise = counted(observed(Step.ANALYZING, RAN, conditions=held), Decision())
+
+    assert rise("scoringjob_evictions_total") == 0
+    assert CENSUS._standings[KEY].waits_since == since.timestamp()
 
 
 def test_stalled_counts_until_it_ends() -> None:
