@@ -237,6 +237,7 @@ MARKS: dict[str, tuple[Json, bool]] = {
     "a label of one's own": ({"labels": {"team": "analysts"}}, True),
     "Argo CD by annotation": ({"annotations": {"argocd.argoproj.io/tracking-id": "a:b/c:d/e"}}, False),
     "Argo CD by its label": ({"labels": {"argocd.argoproj.io/instance": "scoring"}}, False),
+    "Argo CD by everybody's label": ({"labels": {"app.kubernetes.io/instance": "scoring"}}, False),
     "Flux' Kustomization": ({"labels": {"kustomize.toolkit.fluxcd.io/name": "scoring"}}, False),
     "Flux' HelmRelease": ({"labels": {"helm.toolkit.fluxcd.io/name": "scoring"}}, False),
 }
@@ -294,9 +295,7 @@ def _whole_life(git: Git, name: str) -> None:
 
 def _stores_a_frame(lab: FlowLab, name: str) -> None:
     """The preview's pod stores a picture through the API, which looks the job up with its own account."""
-    pod = lab.pod(name, "p1")
-    bound = ["--bound-object-kind=Pod", f"--bound-object-name={pod}", f"--audience={names.API_AUDIENCE}"]
-    token = lab.plane.kubectl("-n", NAMESPACE, "create", "token", names.WORKER_ACCOUNT, *bound).strip()
+    token = lab.worker_token(lab.pod(name, "p1"), names.API_AUDIENCE)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "image/jpeg"}
     path = f"/worker/jobs/{NAMESPACE}/{name}/frames/1"
     answer = httpx.put(f"{lab.api_url}{path}", content=b"\xff\xd8\xff\xd9", headers=headers, timeout=20)

@@ -8,7 +8,7 @@ import secrets
 import ssl
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -81,6 +81,7 @@ class Server:
 
     plane: ControlPlane
     http: httpx.Client
+    people: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def ask(
         self, method: str, path: str, body: Any = None, *, kind: str = "json", **headers: str
@@ -124,12 +125,16 @@ class Server:
         return bool(review["status"]["allowed"])
 
     def person(self, role: str) -> dict[str, str]:
-        """The header of a new account that has that ClusterRole in the namespace."""
-        name = f"person-{secrets.token_hex(3)}"
-        self.plane.kubectl("-n", NAMESPACE, "create", "serviceaccount", name)
-        subject = f"--serviceaccount={NAMESPACE}:{name}"
-        self.plane.kubectl("-n", NAMESPACE, "create", "rolebinding", name, f"--clusterrole={role}", subject)
-        return {"Authorization": f"Bearer {self.plane.token(NAMESPACE, name)}"}
+        """The header of somebody who has that ClusterRole in the namespace."""
+        if role not in self.people:
+            name = f"person-{role}"
+            self.plane.kubectl("-n", NAMESPACE, "create", "serviceaccount", name)
+            subject = f"--serviceaccount={NAMESPACE}:{name}"
+            self.plane.kubectl(
+                "-n", NAMESPACE, "create", "rolebinding", name, f"--clusterrole={role}", subject
+            )
+            self.people[role] = {"Authorization": f"Bearer {self.plane.token(NAMESPACE, name)}"}
+        return self.people[role]
 
     def create_job(self) -> Json:
         body = _job_manifest(f"job-{secrets.token_hex(4)}")
@@ -155,16 +160,21 @@ def server() -> Iterator[Server]:
         trust = ssl.create_default_context(cafile=str(plane.ca))
         with httpx.Client(base_url=plane.url, verify=trust, timeout=20) as http:
             found = Server(plane, http)
-            for number, (role, everywhere, _) in enumerate(PEOPLE.values()):
-                _bind(found, f"user-{number}", role, everywhere)
+            apply(plane, [_binding(number, *who[:2]) for number, who in enumerate(PEOPLE.values()) if who[0]])
             _until_aggregated(found)
             yield found
 
 
-def _bind(server: Server, user: str, role: str, everywhere: bool) -> None:
-    if role:
-        kind = ["clusterrolebinding"] if everywhere else ["-n", NAMESPACE, "rolebinding"]
-        server.plane.kubectl("create", *kind, user, f"--clusterrole={role}", f"--user={user}")
+def _binding(number: int, role: str, everywhere: bool) -> Json:
+    """What gives `user-<number>` a role."""
+    group = "rbac.authorization.k8s.io"
+    return {
+        "apiVersion": f"{group}/v1",
+        "kind": "ClusterRoleBinding" if everywhere else "RoleBinding",
+        "metadata": {"name": f"user-{number}", "namespace": None if everywhere else NAMESPACE},
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
+        "subjects": [{"apiGroup": group, "kind": "User", "name": f"user-{number}"}],
+    }
 
 
 def _until_aggregated(server: Server) -> None:

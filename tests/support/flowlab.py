@@ -34,7 +34,7 @@ WORKER = f"system:serviceaccount:{NAMESPACE}:{names.WORKER_ACCOUNT}"
 API = f"system:serviceaccount:{SYSTEM}:playerscore-api"
 JOBS = f"/apis/{names.API_VERSION}/namespaces/{NAMESPACE}/{names.JOB_PLURAL}"
 VIDEO = {"uri": f"s3://playerscore/{NAMESPACE}/uploads/match.mp4"}
-PATIENCE_SECONDS = 40.0
+PATIENCE_SECONDS = 60.0
 AUDIT_POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
@@ -287,9 +287,18 @@ class FlowLab:
         ended = {"terminated": {"exitCode": exit_code, "message": message}}
         self.pod_is(self.pod(name, part), "Failed" if exit_code else "Succeeded", ended)
 
+    def worker_token(self, pod: str, *audiences: str) -> str:
+        """A token of the worker's account bound to that pod, as the kubelet asks for it."""
+        spec: Json = {"boundObjectRef": {"kind": "Pod", "apiVersion": "v1", "name": pod}}
+        if audiences:
+            spec["audiences"] = list(audiences)
+        path = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{names.WORKER_ACCOUNT}/token"
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
+        return str(self._ok(self.http.post(path, json=body))["status"]["token"])
+
     def worker_writes(self, name: str, part: str, status: Json) -> None:
         """Patch the status with the token of the worker's pod."""
-        token = self.plane.token(NAMESPACE, names.WORKER_ACCOUNT, pod=self.pod(name, part))
+        token = self.worker_token(self.pod(name, part))
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/merge-patch+json"}
         body = json.dumps({"status": status})
         self._ok(self.http.patch(f"{JOBS}/{name}/status", content=body, headers=headers))
