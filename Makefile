@@ -102,6 +102,14 @@ bench-api: setup ## The API against Kubernetes asked directly, and 200 event str
 bench-first-score: setup ## The figures of one job, end to end, into benchmarks/results
 	$(RUN) python benchmarks/first_score.py
 
+.PHONY: bench-cli krew
+bench-cli: setup ## How fast the command line starts, against kubectl and Python, into benchmarks/results
+	cluster/tools.sh etcd kube-apiserver kubectl
+	$(RUN) python benchmarks/cli.py
+
+krew: setup ## The plugin's archives and manifest for krew, for every platform, into out/krew
+	$(RUN) python cli/krew/build.py
+
 bench-policy: setup ## What the policy in CEL costs an API server at the largest preview, into benchmarks/results
 	$(RUN) python benchmarks/policy_cost.py
 

@@ -17,9 +17,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
-from builders import make_preview, manifest  # noqa: E402  # tests/support is on the path only now
-from clidesk import SCRIPTS, Desk  # noqa: E402
-from controlplane import ControlPlane  # noqa: E402
+from builders import make_preview, manifest  # tests/support is on the path only now
+from clidesk import SCRIPTS, Desk
+from controlplane import ControlPlane
 
 ROUNDS = 15
 JOBS = 20
