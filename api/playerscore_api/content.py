@@ -5,7 +5,6 @@ from typing import Final
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
-from starlette.requests import ClientDisconnect
 
 from playerscore.errors import PlayerscoreError
 from playerscore_api import concurrency
@@ -59,7 +58,4 @@ async def receive(
     confirm: Confirm | None = None,
 ) -> Stored:
     """Stream a request's body of exactly `length` bytes into the store. Raises as `Broker.put`."""
-    try:
-        return await store.put(key, request.stream(), length, once=once, confirm=confirm)
-    except ClientDisconnect as error:
-        raise PlayerscoreError("INVALID", "The body ended early") from error
+    return await store.put(key, request.stream(), length, once=once, confirm=confirm)

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import aiohttp
+from starlette.requests import ClientDisconnect
 from yarl import URL
 
 from playerscore.errors import PlayerscoreError
@@ -42,14 +43,22 @@ def _resetting(address: Any) -> socket.socket:
 class Relay:
     """One body of exactly `length` bytes."""
 
-    def __init__(self, chunks: AsyncIterator[bytes], length: int, confirm: Confirm | None = None) -> None:
+    def __init__(
+        self,
+        chunks: AsyncIterator[bytes],
+        length: int,
+        confirm: Confirm | None = None,
+        stall_seconds: float = STALL_SECONDS,
+    ) -> None:
         self.bytes = 0
         self._chunks = chunks
         self._length = length
         self._confirm = confirm
+        self._stall = stall_seconds
         self._digest = hashlib.sha256()
         self._deadline: asyncio.Timeout | None = None
         self._refusal: PlayerscoreError | None = None
+        self._waits_for_sender = False
 
     @property
     def sha256(self) -> str:
@@ -61,22 +70,19 @@ class Relay:
         sent = {**headers, "Content-Length": str(self._length)}
         try:
             async with (
-                asyncio.timeout(STALL_SECONDS) as self._deadline,
+                asyncio.timeout(self._stall) as self._deadline,
                 http.put(URL(url, encoded=True), data=self._body(), headers=sent) as answer,
             ):
                 await answer.read()
                 return answer.status
         except (aiohttp.ClientError, OSError) as error:  # a timeout is an OSError
-            raise self._refusal or _gone(error) from error
+            raise self._refusal or self._gone(error) from error
 
     async def _body(self) -> AsyncIterator[bytes]:
         """The chunks; the last is held back until everything is known to be right."""
         try:
             held = b""
-            async for chunk in self._chunks:
-                if not chunk:
-                    continue
-                self._count(chunk)
+            async for chunk in self._received():
                 if held:
                     yield held
                 held = chunk
@@ -90,15 +96,35 @@ class Relay:
             self._refusal = error
             raise
 
+    async def _received(self) -> AsyncIterator[bytes]:
+        """The sender's chunks, counted. Raises TOO_LARGE, and INVALID when he goes away."""
+        self._waits_for_sender = True
+        try:
+            async for chunk in self._chunks:
+                self._waits_for_sender = False
+                self._count(chunk)
+                if chunk:
+                    yield chunk
+                self._waits_for_sender = True
+        except ClientDisconnect as error:
+            text = f"The sender went away after {self.bytes} of {self._length} bytes"
+            raise PlayerscoreError("INVALID", text) from error
+        self._waits_for_sender = False
+
     def _count(self, chunk: bytes) -> None:
         self.bytes += len(chunk)
         if self.bytes > self._length:
             raise PlayerscoreError("TOO_LARGE", f"The body has more than {self._length} bytes")
         self._digest.update(chunk)
         if self._deadline:
-            self._deadline.reschedule(asyncio.get_running_loop().time() + STALL_SECONDS)
+            self._deadline.reschedule(asyncio.get_running_loop().time() + self._stall)
 
-
-def _gone(error: Exception) -> PlayerscoreError:
-    why = f"no byte in {STALL_SECONDS:.0f} s" if isinstance(error, TimeoutError) else type(error).__name__
-    return PlayerscoreError("STORE_UNAVAILABLE", f"The body did not reach the object store ({why})")
+    def _gone(self, error: Exception) -> PlayerscoreError:
+        """Whose silence or failure it was."""
+        if not isinstance(error, TimeoutError):
+            why = type(error).__name__
+        elif self._waits_for_sender:
+            return PlayerscoreError("INVALID", f"No byte of the body came in {self._stall:.0f} s")
+        else:
+            why = f"no byte taken in {self._stall:.0f} s"
+        return PlayerscoreError("STORE_UNAVAILABLE", f"The body did not reach the object store ({why})")

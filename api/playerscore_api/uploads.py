@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Body, Depends, Path, Request
-from starlette.requests import ClientDisconnect
 
 from playerscore import names
 from playerscore.errors import PlayerscoreError
@@ -198,12 +197,9 @@ async def put_part(
         raise PlayerscoreError("INVALID", f"The upload has {place.count} parts", field="number")
     _check_length(request, place.length(number))
     upload_id = await _unfinished(place)
-    try:
-        return await place.parts.broker.put_part(
-            place.key, upload_id, number, request.stream(), place.length(number)
-        )
-    except ClientDisconnect as error:
-        raise PlayerscoreError("INVALID", "The body ended early") from error
+    return await place.parts.broker.put_part(
+        place.key, upload_id, number, request.stream(), place.length(number)
+    )
 
 
 @router.post(
