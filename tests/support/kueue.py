@@ -24,7 +24,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from controlplane import ROOT, ControlPlane, ensure_tools, free_ports
+import gomodule
+from controlplane import ControlPlane, ensure_tools, free_ports
 
 Json = dict[str, Any]
 SYSTEM = "kueue-system"
@@ -147,13 +148,9 @@ class Kueue:
 
 def _chart(bin_folder: Path) -> list[Json]:
     """What Kueue's own chart renders."""
-    module = ROOT / "cluster" / "gomod" / "kueue"
-    go = str(bin_folder / "go")
-    subprocess.run([go, "mod", "download", "sigs.k8s.io/kueue"], cwd=module, check=True)
-    listed = [go, "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kueue"]
-    folder = subprocess.run(listed, cwd=module, check=True, capture_output=True, text=True).stdout.strip()
+    chart = gomodule.folder("kueue", "sigs.k8s.io/kueue") / "charts" / "kueue"
     rendered = subprocess.run(
-        [str(bin_folder / "helm"), "template", "kueue", f"{folder}/charts/kueue", f"--namespace={SYSTEM}"],
+        [str(bin_folder / "helm"), "template", "kueue", str(chart), f"--namespace={SYSTEM}"],
         check=True,
         capture_output=True,
         text=True,
