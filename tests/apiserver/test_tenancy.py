@@ -417,6 +417,9 @@ UNAUTHENTICATED = (401, "UNAUTHENTICATED")
 PODS: dict[str, Row] = {
     "of the other tenant's job of the same name": Row(lambda w: _put(w, w.pod_b), FORBIDDEN),
     "that asks for the other tenant's job": Row(lambda w: _put(w, w.pod_a, namespace="tenant-b"), FORBIDDEN),
+    "of the other tenant, named after this tenant's job": Row(
+        lambda w: _put(w, w.release.pod("tenant-b", f"sj-{w.uid_a}-2-evil1")), FORBIDDEN
+    ),
     "of another job": Row(lambda w: _put(w, w.pod_a, "next"), FORBIDDEN),
     "of a deleted job of the same name": Row(lambda w: _put(w, w.pod_gone, "again"), FORBIDDEN),
     "of a job that is gone": Row(lambda w: _put(w, w.pod_a, "nobody"), (404, "JOB_NOT_FOUND")),
