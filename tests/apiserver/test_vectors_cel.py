@@ -4,6 +4,7 @@ import functools
 import itertools
 import json
 import math
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,10 +18,11 @@ from celcost import OLDEST_KUBERNETES, costs, largest
 from cellab import TRACK, CelLab, floats, job, running_cel_lab
 from controlplane import ControlPlane
 from gates import rendered
-from playerscore import refusals
+from playerscore import names, refusals
+from playerscore.admission import judge_create, judge_update
 from playerscore.geometry import Box, iou
 from playerscore.names import IOU_THRESHOLD
-from playerscore.resources import MAX_FRAMES, MAX_TRACKS
+from playerscore.resources import MAX_FRAMES, MAX_TRACKS, ScoringJobSpec, ScoringJobStatus
 
 Pair = tuple[Any, Any]
 
@@ -234,3 +236,108 @@ def review(case: Case) -> Any:
         return {"object": celcost.job(case.after)}
     status = case.before["status"]
     return {"object": celcost.job(case.after, status), "oldObject": celcost.job(case.before["spec"], status)}
+
+
+# --- whole jobs at random -------------------------------------------------------------------------------
+
+FRAMES = [names.frame_key("match-1", number) for number in (1, 2, 3)]
+TRACK_IDS = [0, 7, 9]
+PLACES = [
+    dict(zip("xywh", box, strict=True))
+    for box in [(0, 0, 1, 1), (0, 0, 1, 0.2), (0.25, 0.25, 0.125, 0.25), (0.25, 0.25, 0.125, 0.05)]
+]
+VIDEO = {"sha256": "a" * 64, "bytes": 1, "duration_sec": 9, "fps": 25, "width": 9, "height": 9}
+EDITED = {
+    "player_ref": 0.4,
+    "target": 0.3,
+    "suspend": 0.3,
+    "analysis": 0.1,
+    "runtimeName": 0.1,
+    "ttlSecondsAfterFinished": 0.1,
+    "video": 0.05,
+}
+"""How often a write changes each field."""
+
+
+class Dice:
+    """Jobs and writes that come close to every rule: few places, frames and tracks, so that they meet."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+
+    def write(self) -> tuple[Any, Any, Any]:
+        """A stored spec (None for a create), the one that is written instead, and the stored status."""
+        old, other = self._spec(), self._spec()
+        if self._often(0.1):
+            return None, other, {}
+        edited = {key for key, share in EDITED.items() if self._often(share)}
+        keys = {key for key in EDITED if key in (other if key in edited else old)}
+        return old, {key: (other if key in edited else old)[key] for key in keys}, self._status()
+
+    def _often(self, share: float) -> bool:
+        return self._random.random() < share
+
+    def _some(self, share: float, **made: Any) -> Any:
+        return {key: value for key, value in made.items() if self._often(share)}
+
+    def _spec(self) -> Any:
+        choice = self._random.choice
+        player = {"frame_key": choice(FRAMES), **self._some(0.9, track_id=choice(TRACK_IDS))}
+        target = {"frame_key": choice(FRAMES), "bbox": choice(PLACES), "confirmed": self._often(0.8)}
+        target |= self._some(0.5, force=self._often(0.9), time_sec=1)
+        free = self._some(
+            0.5, analysis=choice([{"startSec": 1}, {"startSec": 1.0}, {"maxFps": 5}]), runtimeName="gpu"
+        )
+        kept = self._some(0.9, player_ref=player, target=target) | self._some(0.5, ttlSecondsAfterFinished=60)
+        video = {"uri": choice(["s3://a/b", "s3://a/c"])}
+        return {"video": video, "suspend": self._often(0.6)} | free | kept
+
+    def _status(self) -> Any:
+        choice, number = self._random.choice, self._random.randint
+        tracks = [
+            [
+                {"track_id": choice(TRACK_IDS), "bbox": choice(PLACES), "score": 0.9}
+                for _ in range(number(0, 4))
+            ]
+            for _ in range(number(0, 5))
+        ]
+        size = {"time_sec": 0, "width": 9, "height": 9}
+        preview = {
+            "video": VIDEO,
+            "frames": [{"frame_key": choice(FRAMES), "tracks": item, **size} for item in tracks],
+        }
+        run = self._some(0.7, attempt=number(0, 2), previewAttempt=1)
+        return self._some(0.9, preview=preview) | self._some(
+            0.5, run=run, progress={"step": str(choice([*names.Step]))}
+        )
+
+
+def by_python(old: Any, new: Any, status: Any) -> str:
+    after = ScoringJobSpec.model_validate(new)
+    if old is None:
+        return refusals.words(judge_create(after).violations)
+    before, known = ScoringJobSpec.model_validate(old), ScoringJobStatus.model_validate(status)
+    return refusals.words(judge_update(before, after, known).violations)
+
+
+@given(st.integers())
+@settings(max_examples=6, deadline=None)
+def test_jobs_and_edits_at_random_are_judged_alike_word_for_word(seed: int) -> None:
+    dice = Dice(seed)
+    asked = [dice.write() for _ in range(500)]
+    reviews = [
+        {"object": celcost.job(new, status)} | ({"oldObject": celcost.job(old, status)} if old else {})
+        for old, new, status in asked
+    ]
+
+    told = [item["message"] for item in costs(selection_policy(), reviews)["verdicts"]]
+    assert told == [by_python(*write) for write in asked]
+    for code in (
+        "TARGET_MISMATCH",
+        "FRAME_NOT_FOUND",
+        "NOT_READY",
+        "JOB_RUNNING",
+        "JOB_FINISHED",
+        "another player",
+    ):
+        assert any(code in text for text in told), f"{code} never came up"
