@@ -12,7 +12,14 @@ from typing import Final
 import msgspec
 import structlog
 from fastapi import FastAPI, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -58,6 +65,11 @@ class Metrics:
             "playerscore_webhook_review_bytes",
             "Size of the reviews that were read.",
             buckets=(2**12, 2**14, 2**16, 2**18, 2**20, 2**21, 2**22, 7 * 2**20),
+            registry=self.registry,
+        )
+        self.expiry = Gauge(
+            "playerscore_webhook_certificate_expiry_timestamp_seconds",
+            "When the serving certificate ends, seconds since the epoch.",
             registry=self.registry,
         )
 

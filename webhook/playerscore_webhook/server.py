@@ -9,7 +9,6 @@ from typing import Any
 
 import structlog
 import uvicorn
-from prometheus_client import Gauge
 from starlette.types import ASGIApp
 
 from playerscore_webhook.app import Leaving, Metrics, metrics_app, review_app
@@ -40,11 +39,6 @@ class Webhook:
         self._settings = settings
         self._certificates = Store(settings.certificate_dir, settings.server_name)
         self._metrics = Metrics()
-        self._expiry = Gauge(
-            "playerscore_webhook_certificate_expiry_timestamp_seconds",
-            "When the serving certificate ends, seconds since the epoch.",
-            registry=self._metrics.registry,
-        )
         self.reviews = review_app(
             self._metrics, self.problem, settings.body_max_bytes, settings.deadline_seconds
         )
@@ -113,7 +107,7 @@ class Webhook:
         changed = self._certificates.refresh(utc_now())
         if changed and self._certificates.current:
             expiry = self._certificates.current.not_after
-            self._expiry.set(expiry.timestamp())
+            self._metrics.expiry.set(expiry.timestamp())
             problem = self._certificates.problem(utc_now())
             log.info("certificate loaded", not_after=expiry.isoformat(), problem=problem)
         return changed

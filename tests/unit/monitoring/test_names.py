@@ -10,7 +10,9 @@ from generate_metrics import Declared, declared
 from prometheus_client import REGISTRY
 
 from chart import CHART, of_kind, render
+from playerscore_api.metrics import REQUESTS
 from playerscore_operator import metrics
+from playerscore_webhook.app import Metrics as WebhookMetrics
 
 Json = dict[str, Any]
 FOREIGN = {
@@ -139,12 +141,18 @@ def test_labels_have_closed_sets_of_values(metric: Declared) -> None:
     assert set(metric.labels) <= BOUNDED
 
 
-def test_the_operator_declares_its_metrics_in_one_place_and_serves_what_the_page_names() -> None:
-    mine = [metric for metric in declared() if metric.program == "operator"]
-    served = {family.name for family in REGISTRY.collect() if family.name.startswith("scoringjob")}
+def test_each_program_declares_its_metrics_in_one_place() -> None:
+    places = {(metric.program, metric.module) for metric in declared()}
 
-    assert {metric.module for metric in mine} == {"operator/playerscore_operator/metrics.py"}
-    assert {metric.name for metric in mine} == served
+    assert sorted(program for program, _ in places) == ["api", "operator", "webhook"]
+
+
+def test_the_page_names_what_is_served() -> None:
+    served = {family.name for family in [*REGISTRY.collect(), *WebhookMetrics().registry.collect()]}
+    assert REQUESTS in REGISTRY._collector_to_names, "the API's metrics are in the same registry here"
+    ours = {name for name in served if name.startswith(("scoringjob_", "playerscore_"))}
+
+    assert {metric.name for metric in declared()} == ours
 
 
 def test_what_a_pod_makes_up_is_no_series() -> None:
