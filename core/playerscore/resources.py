@@ -322,6 +322,8 @@ class Run(KubeModel):
     preview_attempt: Annotated[int, Field(ge=0, le=10_000)] | None = None
     job_name: Annotated[str, Field(max_length=63)] | None = None
     start_time: datetime | None = None
+    first_start_time: datetime | None = None
+    """When a worker first ran since a person last started the job, in whichever attempt."""
     completion_time: datetime | None = None
     node: Annotated[str, Field(max_length=253)] | None = None
     runtime: Annotated[str, Field(max_length=63)] | None = None

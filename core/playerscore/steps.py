@@ -36,5 +36,5 @@ def condition(status: ScoringJobStatus | None, kind: ConditionType) -> Condition
 def _has_run(status: ScoringJobStatus) -> bool:
     """Whether a pod runs, or ran before a retry or a replacement: those do not move the step back."""
     running, run = condition(status, ConditionType.RUNNING), status.run
-    ran = run is not None and (run.start_time is not None or bool(run.failures or run.memory_failures))
+    ran = run is not None and any((run.start_time, run.first_start_time, run.failures, run.memory_failures))
     return ran or (running is not None and running.status == "True")

@@ -19,17 +19,16 @@ log = structlog.get_logger("playerscore.operator")
 
 
 class RefusedError(Exception):
-    """A child Job was not let in. `words` are the API server's, `stored` is the job after the status write."""
+    """A child Job was not let in, after the status write that announced it. `words` are the API server's."""
 
-    def __init__(self, body: Json, words: str, stored: bytes | None) -> None:
+    def __init__(self, body: Json, words: str) -> None:
         super().__init__(words)
         self.body = body
         self.words = words
-        self.stored = stored
 
 
-async def act(cluster: Cluster, observed: Observed, decision: Decision) -> bytes | None:
-    """Returns the job as it is after the status write, None without one.
+async def act(cluster: Cluster, observed: Observed, decision: Decision) -> Json | None:
+    """Returns the job's metadata after the status write, None without one.
 
     Raises ApiError: a conflict (409) means that the job changed since it was judged, and nothing was done.
     Raises RefusedError.
@@ -42,7 +41,7 @@ async def act(cluster: Cluster, observed: Observed, decision: Decision) -> bytes
             metrics.LAUNCH_FAILURES.labels(error.status).inc()
             if error.status not in REFUSALS or error.namespace_ends:
                 raise
-            raise RefusedError(body, error.message, stored) from error
+            raise RefusedError(body, error.message) from error
     for name in decision.deletes:
         await cluster.delete_job(observed.namespace, name)
     if decision.delete_self:
@@ -51,7 +50,7 @@ async def act(cluster: Cluster, observed: Observed, decision: Decision) -> bytes
     return stored
 
 
-async def write(cluster: Cluster, observed: Observed, decision: Decision) -> bytes | None:
+async def write(cluster: Cluster, observed: Observed, decision: Decision) -> Json | None:
     """The status write: a compare-and-swap against everything that the decision rests on in the job itself."""
     if decision.status is None:
         return None

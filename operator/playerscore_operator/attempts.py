@@ -119,6 +119,7 @@ def launch(
             "runtime": observed.runtime.metadata["name"] if observed.runtime else None,
             "launchTime": stamp(now),
             "startTime": None,
+            "firstStartTime": stamp(run.first_start_time) if again and run.first_start_time else None,
             "completionTime": None,
             "node": None,
         },
@@ -205,7 +206,11 @@ def _runs(
     if pod := children.running_pod(pods):
         claims[ConditionType.RUNNING] = _pod_runs(pod)
         started = observed.run.start_time or now
-        run: Json = {"node": children.node_of(pod), "startTime": stamp(started)}
+        run: Json = {
+            "node": children.node_of(pod),
+            "startTime": stamp(started),
+            "firstStartTime": stamp(observed.run.first_start_time or started),
+        }
         return Outcome(claims=claims, run=run, deletes=orphans)
     waiting = waits.look(observed, runtime, job, pods, now)
     if waiting.over is not None:

@@ -90,9 +90,14 @@ def live_analysis_pods(observed: Observed) -> list[Json]:
         pod
         for pod in observed.pods
         if pod["metadata"]["labels"].get(names.ATTEMPT_LABEL) != "preview"
-        and pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
+        and may_work(pod)
         and not _is_ended(observed.jobs.get(pod["metadata"]["labels"].get("job-name", "")))
     ]
+
+
+def may_work(pod: Json) -> bool:
+    """Whether a pod has not ended."""
+    return pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
 
 
 def _live(observed: Observed, *, deleting: bool) -> list[str]:

@@ -4,7 +4,6 @@ import asyncio
 import time
 from datetime import UTC, datetime
 
-import orjson
 import structlog
 from pydantic import ValidationError
 
@@ -13,7 +12,7 @@ from playerscore_operator import logs, metrics
 from playerscore_operator.act import RefusedError, act, tell, write
 from playerscore_operator.cluster import ApiError, Cluster
 from playerscore_operator.decide import decide, refused
-from playerscore_operator.observe import Json, Observed, assemble, read_job
+from playerscore_operator.observe import Json, Observed
 from playerscore_operator.outcome import Decision
 from playerscore_operator.queue import KeyQueue, work
 from playerscore_operator.settings import Settings
@@ -108,7 +107,7 @@ class Controller:
             return
         except RefusedError as error:
             self._waiting.add(key)
-            await self._refused(observed, error)
+            await self._refused(key, error)
             raise
         self._done(key, observed, decision, stored)
 
@@ -117,23 +116,23 @@ class Controller:
             return Decision()
         return decide(observed, datetime.now(UTC), self.settings.api_url)
 
-    async def _refused(self, observed: Observed, error: RefusedError) -> None:
+    async def _refused(self, key: Key, error: RefusedError) -> None:
         """Tell on the job why it has no child. The queue brings it back, later each time."""
         metrics.RECONCILES.labels("refused").inc()
-        if error.stored is not None:
-            self.watched.written(orjson.loads(error.stored))
-            job = read_job(error.stored)
-            observed = assemble(job, [], [], observed.runtime, prepared=observed.prepared)
+        observed = await self.world.live(key)
+        if observed is None or observed.finished:
+            return
         decision = refused(observed, error.body, error.words, datetime.now(UTC))
-        stored = await write(self.cluster, observed, decision)
-        if stored is not None:
-            self.watched.written(orjson.loads(stored))
+        self._wrote(await write(self.cluster, observed, decision))
         await tell(self.cluster, observed, decision)
 
-    def _done(self, key: Key, observed: Observed, decision: Decision, stored: bytes | None) -> None:
+    def _wrote(self, metadata: Json | None) -> None:
+        if metadata is not None:
+            self.watched.written(metadata)
+
+    def _done(self, key: Key, observed: Observed, decision: Decision, stored: Json | None) -> None:
         metrics.RECONCILES.labels("changed" if decision.status else "unchanged").inc()
-        if stored is not None:
-            self.watched.written(orjson.loads(stored))
+        self._wrote(stored)
         if observed.finished:
             self.watched.release(observed.uid)
         metrics.record(observed, decision, datetime.now(UTC))

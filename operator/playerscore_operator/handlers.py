@@ -27,7 +27,7 @@ class JitteredBackoffs:
 
 
 class NoDiffs(kopf.DiffBaseStorage):
-    """For an operator that has no change-detecting handlers."""
+    """For an operator that has no change-detecting handlers: no deep copy of every object of every event."""
 
     def build(self, **_: Any) -> kopf.BodyEssence:
         return kopf.BodyEssence({})
@@ -37,6 +37,25 @@ class NoDiffs(kopf.DiffBaseStorage):
 
     def store(self, **_: Any) -> None:
         """Nothing is kept."""
+
+
+class NoProgress(kopf.ProgressStorage):
+    """For the same reason: no handler here has a progress."""
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        """Nothing is kept."""
+
+    def purge(self, **_: Any) -> None:
+        """Nothing was kept."""
+
+    def touch(self, **_: Any) -> None:
+        """Nothing is kept."""
+
+    def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
+        return essence
 
 
 def registry(controller: Controller) -> kopf.OperatorRegistry:
@@ -84,7 +103,9 @@ def settings() -> kopf.OperatorSettings:
     chosen.peering.standalone = True
     # Without it Kopf watches all namespaces and definitions of kinds, for which this operator has no use.
     chosen.scanning.disabled = True
-    # Nothing keeps the last state of an object, so none is built from every event (a deep copy each).
     chosen.persistence.diffbase_storage = NoDiffs()
+    chosen.persistence.progress_storage = NoProgress()
+    # Kopf keeps a task and its last event for each object that lately had one: thousands after a listing.
+    chosen.queueing.idle_timeout = 0.1
     chosen.persistence.finalizer = f"{names.GROUP}/operator"
     return chosen

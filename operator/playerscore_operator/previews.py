@@ -12,6 +12,7 @@ from playerscore_operator.observe import Observed
 from playerscore_operator.outcome import GONE_RECHECK_SECONDS, Claim, Claims, Json, Outcome
 
 STARTING = "The preview is being started"
+STOPPING = "The preview is being stopped"
 
 
 def advance(observed: Observed, runtime: ScoringRuntimeSpec, now: datetime, api_url: str) -> Outcome:
@@ -21,6 +22,8 @@ def advance(observed: Observed, runtime: ScoringRuntimeSpec, now: datetime, api_
         return _start(observed, runtime, 1, api_url)
     job, pods = children.child(observed, names.preview_job_name(observed.uid, number))
     if job is None:
+        if any(children.may_work(pod) for pod in pods):
+            return Outcome(claims=_claim(STOPPING), requeue_seconds=GONE_RECHECK_SECONDS)
         if observed.condition_reason(ConditionType.PREVIEW_READY) in REFUSED:
             return Outcome(creates=[manifests.preview_job(observed, runtime, number, api_url)])
         body = manifests.preview_job(observed, runtime, number, api_url)
@@ -29,7 +32,7 @@ def advance(observed: Observed, runtime: ScoringRuntimeSpec, now: datetime, api_
     if state is JobState.ACTIVE:
         return _runs(observed, runtime, job, pods, now)
     if state is JobState.DELETING:
-        return Outcome(claims=_claim("The preview is being stopped"), requeue_seconds=GONE_RECHECK_SECONDS)
+        return Outcome(claims=_claim(STOPPING), requeue_seconds=GONE_RECHECK_SECONDS)
     end = _silent() if state is JobState.COMPLETE else children.ending(job, pods)
     return _again_or_failed(observed, runtime, job, end, now, api_url)
 

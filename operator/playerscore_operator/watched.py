@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from playerscore import names
+from playerscore_operator.observe import lean
 
 Json = dict[str, Any]
 Key = tuple[str, str]
@@ -45,8 +46,7 @@ class Watched:
         if not self.newer(ref, body):
             return False
         if len(self._bodies) < MOST_BODIES or key in self._bodies:
-            body = {**body, "metadata": {**body["metadata"], "managedFields": None}}
-            self._bodies[key] = orjson.dumps(body)
+            self._bodies[key] = orjson.dumps(lean(body))
         return True
 
     def child_event(self, kind: str, body: Json, *, deleted: bool) -> Key | None:
@@ -71,14 +71,15 @@ class Watched:
         return True
 
     def written(self, body: Json) -> None:
-        """The answer to our own status write: its event will say nothing new."""
+        """The answer (its metadata) to our own status write: its event will say nothing new."""
         ref = _ref("scoringjobs", body)
         self.newer(ref, body)
         self._bodies.pop(ref[1:], None)
 
-    def take(self, key: Key) -> bytes | None:
+    def take(self, key: Key) -> Json | None:
         """The newest body of a job that events brought since it was last taken."""
-        return self._bodies.pop(key, None)
+        content = self._bodies.pop(key, None)
+        return None if content is None else orjson.loads(content)
 
     def children(self, uid: str) -> tuple[list[Json], list[Json]]:
         """The child Jobs and pods of one job, as far as they are known."""

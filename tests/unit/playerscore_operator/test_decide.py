@@ -193,7 +193,8 @@ def test_a_running_pod_is_seen_and_noted() -> None:
     assert claim(decision, ConditionType.RUNNING) == ("True", "PodRunning")
     assert step(decision) == "ANALYZING"
     assert decision.status is not None
-    assert decision.status["run"] == {"node": "node-1", "startTime": "2026-01-01T12:00:00Z"}
+    stamp = "2026-01-01T12:00:00Z"
+    assert decision.status["run"] == {"node": "node-1", "startTime": stamp, "firstStartTime": stamp}
 
 
 def test_the_schedulers_words_are_on_the_job_while_it_waits() -> None:
