@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,6 +46,7 @@ class Declared(NamedTuple):
         return [self.name.removesuffix("_total") + ending for ending in ENDINGS[self.kind]]
 
 
+@cache
 def declared() -> list[Declared]:
     """Every metric of every program."""
     return [
