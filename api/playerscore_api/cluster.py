@@ -137,16 +137,15 @@ class Cluster:
         return status
 
     async def watch_job(
-        self, namespace: str, name: str, resource_version: str, seconds: int
+        self, namespace: str, name: str, version: str | None, seconds: int
     ) -> AsyncGenerator[Document]:
         """The watch events of one ScoringJob after that version, for so long at most. Raises EXPIRED, FORBIDDEN, ..."""
         query = {
             "watch": "true",
             "allowWatchBookmarks": "true",
             "fieldSelector": f"metadata.name={name}",
-            "resourceVersion": resource_version,
             "timeoutSeconds": str(seconds),
-        }
+        } | ({"resourceVersion": version} if version else {})
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=TIMEOUT_SECONDS)
         try:
             async with self._http.watches.get(

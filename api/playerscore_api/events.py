@@ -31,6 +31,7 @@ SEND_SECONDS: Final = 30
 """Who does not read for so long is cut off, and resumes when he does."""
 FORGOTTEN: Final = frozenset({"EXPIRED", "CLUSTER_UNAVAILABLE", "INVALID"})
 """How Kubernetes refuses a version that it no longer, or not yet, knows."""
+SHOWN: Final = frozenset({"ADDED", "MODIFIED", "PRESENT"})
 
 
 @router.get(
@@ -105,8 +106,12 @@ class Watched:
         left = self._end - asyncio.get_running_loop().time()
         return max(0, min(WATCH_SECONDS, math.ceil(left)))
 
-    async def changes(self, version: str) -> AsyncGenerator[tuple[str, Document]]:
-        """Kind and object of what the watch tells after that version; the present state if that is forgotten."""
+    async def changes(self, version: str | None) -> AsyncGenerator[tuple[str, Document]]:
+        """Kind and object of what the watch tells after that version; without one, first of the present state.
+
+        A version that is forgotten gives the present state as `PRESENT`: the next watch must have no version,
+        since the job's own can be as old, when only others have changed.
+        """
         stream = self._caller.watch_job(self._namespace, self._name, version, self.seconds())
         try:
             async with contextlib.aclosing(stream) as found:
@@ -115,9 +120,9 @@ class Watched:
                         raise PlayerscoreError("EXPIRED", str(change["object"].get("message")))
                     yield change["type"], change["object"]
         except PlayerscoreError as error:
-            if error.code not in FORGOTTEN:
+            if version is None or error.code not in FORGOTTEN:
                 raise
-            yield "MODIFIED", await self._caller.get_job(self._namespace, self._name)
+            yield "PRESENT", await self._caller.get_job(self._namespace, self._name)
 
 
 async def _told(watched: Watched, present: Job, seen: str | None) -> AsyncGenerator[ServerSentEvent]:
@@ -125,19 +130,26 @@ async def _told(watched: Watched, present: Job, seen: str | None) -> AsyncGenera
     for event in differences(None, present) if seen is None else []:
         yield event
     before = present if seen is None else None
-    version = seen or present.resourceVersion
+    version = seen
     while not _ended(before) and watched.seconds():
+        quiet = True
         async with contextlib.aclosing(watched.changes(version)) as changes:
             async for kind, document in changes:
-                version = document["metadata"]["resourceVersion"]
-                after = forms.flat(document) if kind in ("ADDED", "MODIFIED") else None
-                for event in _events(kind, version, before, after):
+                quiet = False
+                after = forms.flat(document) if kind in SHOWN else None
+                for event in _events(kind, document, before, after):
                     yield event
                 if kind == "DELETED":
                     return
+                version = None if kind == "PRESENT" else document["metadata"]["resourceVersion"]
                 before = after or before
                 if _ended(before):
                     break
+        if (
+            quiet and version is None and watched.seconds()
+        ):  # a watch without a version tells of what is there
+            yield ServerSentEvent(event="deleted", data="{}")
+            return
     if before is not None and _ended(before):
         yield ServerSentEvent(event="end", id=before.resourceVersion, data=before.model_dump_json())
 
@@ -146,7 +158,8 @@ def _ended(job: Job | None) -> bool:
     return job is not None and job.progress.step in FINISHED
 
 
-def _events(kind: str, version: str, before: Job | None, after: Job | None) -> list[ServerSentEvent]:
+def _events(kind: str, document: Document, before: Job | None, after: Job | None) -> list[ServerSentEvent]:
+    version = document["metadata"]["resourceVersion"]
     if kind == "DELETED":
         return [ServerSentEvent(event="deleted", id=version, data="{}")]
     # A bookmark's id alone keeps the reader's young, so that a late reconnect can resume.

@@ -33,6 +33,8 @@ router = APIRouter(route_class=StrictRoute)
 ATTEMPTS: Final = 3
 """A patch that meets somebody else's change is judged again, this often."""
 PAGE: Final = 1000
+BATCH: Final = 250
+"""Jobs of one call to Kubernetes: a stored job with its preview has up to 64 KB, its flat form one."""
 JobId = Annotated[
     str,
     Path(
@@ -145,10 +147,14 @@ async def list_jobs(
     ] = None,
 ) -> JobPage:
     """A page of the namespace's jobs, in the order of their ids; pages show the state of one moment."""
-    page = await caller.list_jobs(namespace, limit, continue_)
-    return JobPage(
-        items=[forms.flat(job) for job in page["items"]], next=page["metadata"].get("continue") or None
-    )
+    items: list[Job] = []
+    token = continue_
+    while True:
+        page = await caller.list_jobs(namespace, min(BATCH, limit - len(items)), token)
+        items += [forms.flat(job) for job in page["items"]]
+        token = page["metadata"].get("continue") or None
+        if token is None or len(items) >= limit:
+            return JobPage(items=items, next=token)
 
 
 @router.get(

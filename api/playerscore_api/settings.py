@@ -48,7 +48,7 @@ class Settings(KubeSettings):
 
     event_ping_seconds: Annotated[int, Field(ge=1, le=300)] = 15
     """How often a silent event stream says that it is alive; proxies cut silent connections."""
-    max_event_streams: Annotated[int, Field(ge=1)] = 1000
+    max_event_streams: Annotated[int, Field(ge=1)] = 500
     """Event streams of one replica; the next is refused with TOO_MANY_REQUESTS and goes to another."""
 
     store_endpoint: str

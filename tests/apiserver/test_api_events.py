@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
@@ -106,6 +106,44 @@ def test_a_version_that_kubernetes_does_not_know_gives_the_present_state(lab: La
     for version in ("1", "nonsense"):
         with stream(lab.editor, "unknown-version", version) as answer:
             assert until(read(answer), "job")[-1].data["id"] == "unknown-version"
+
+
+def test_a_job_that_is_older_than_what_kubernetes_remembers_is_followed_all_the_same(lab: Lab) -> None:
+    """A changed CRD makes the API server's cache of changes begin anew, younger than the job."""
+    lab.created("aged")
+    lab.created("younger")
+    lab.plane.kubectl(
+        "patch", "crd", "scoringjobs.playerscore.dev", "--type=json",
+        "-p", '[{"op": "add", "path": "/spec/names/categories/-", "value": "renewed"}]',
+    )  # fmt: skip
+    version = lab.stored("aged")["metadata"]["resourceVersion"]
+    watch = f"/apis/playerscore.dev/v1alpha1/namespaces/default/scoringjobs?watch=1&timeoutSeconds=1&resourceVersion={version}"
+    until_true(lambda: "Expired" in lab.plane.kubectl("get", "--raw", watch, check=False))
+    with stream(lab.editor, "aged", timeoutSeconds=20) as answer:
+        events = read(answer)
+        until(events, "job")
+        time.sleep(1)
+        asked = kubernetes_calls(lab)
+        time.sleep(1)
+        more = kubernetes_calls(lab) - asked
+        lab.status("aged", {"progress": {"percent": 5}})
+        told = [event.kind for event in until(events, "job")]
+
+    assert told == ["percent", "job"]
+    assert more < 5, "the stream asks Kubernetes over and over"
+
+
+def until_true(what: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def kubernetes_calls(lab: Lab) -> float:
+    lines = httpx.get(f"{lab.url}/metrics").text.splitlines()
+    counts = [line for line in lines if line.startswith("playerscore_api_kubernetes_duration_seconds_count")]
+    return sum(float(line.rsplit(" ", 1)[1]) for line in counts)
 
 
 def test_who_saw_the_end_is_not_to_come_again(lab: Lab) -> None:
