@@ -35,7 +35,7 @@ API = f"{GROUP}/{VERSION}"
 WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 KINDS = ("batch", GROUP)
 """The API groups whose webhooks are called here; Kueue's for other people's kinds have nobody to ask about."""
-START_SECONDS = 120.0
+START_SECONDS = 240.0
 
 
 class Kueue:
