@@ -95,6 +95,18 @@ def live_analysis_pods(observed: Observed) -> list[Json]:
     ]
 
 
+def seems_missing(observed: Observed) -> bool:
+    """Whether a child that the status speaks of is not known: it is gone, or only not seen yet."""
+    if observed.attempt:
+        name = names.analysis_job_name(observed.uid, observed.attempt)
+    elif observed.preview_attempt and observed.status.preview is None:
+        name = names.preview_job_name(observed.uid, observed.preview_attempt)
+    else:
+        return False
+    job, pods = child(observed, name)
+    return job is None or not pods
+
+
 def may_work(pod: Json) -> bool:
     """Whether a pod has not ended."""
     return pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")

@@ -31,7 +31,9 @@ def compare(observed: Observed, outcome: Outcome, now: datetime) -> Decision:
         decision.events = _events(observed, outcome, wanted["conditions"])
     if outcome.ended is Step.FAILED:
         decision.deletes = children.live_analyses(observed) + children.live_previews(observed)
-    decision.unproven = not outcome.first and bool(decision.creates or decision.deletes or outcome.ended)
+    weighty = decision.creates or decision.deletes or outcome.ended
+    overlooked = bool(patch) and children.seems_missing(observed)
+    decision.unproven = not outcome.first and bool(weighty or overlooked)
     return decision
 
 

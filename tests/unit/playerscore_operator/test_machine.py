@@ -7,6 +7,7 @@ between any two of its writes, and starts again with nothing. People edit, the k
 
 import contextlib
 from copy import deepcopy
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -194,6 +195,15 @@ class Cluster(RuleBasedStateMachine):
     def reconciles_what_is_long_past(self, index: int) -> None:
         """An event comes late, or again, or out of order."""
         self.look(self.old[index % len(self.old)])
+
+    @rule(jobs=strategies.booleans(), pods=strategies.booleans())
+    def starts_with_little_in_its_memory(self, jobs: bool, pods: bool) -> None:
+        """Not all watches have told what there is: what is told on the job is true all the same."""
+        whole = self.store.snapshot()
+        part = replace(whole, jobs=whole.jobs if jobs else {}, pods=whole.pods if pods else [])
+        full, decision = decide(whole, self.store.now, API), decide(part, self.store.now, API)
+        assert decision.unproven or decision.status in (None, full.status)
+        self.look(part)
 
     @rule(deaths=strategies.integers(0, 3))
     def dies_in_the_midst(self, deaths: int) -> None:
