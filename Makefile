@@ -99,6 +99,14 @@ bench-api: setup ## The API against Kubernetes asked directly, and 200 event str
 	$(RUN) python benchmarks/api.py
 
 # --- run it ---------------------------------------------------------------------------------------------
+bench-reconcile: setup ## The operator beside JobSet and a bare client (10 min, quiet machine), into benchmarks/results
+	cluster/tools.sh etcd kube-apiserver kube-controller-manager kubectl jobset
+	$(RUN) python benchmarks/reconcile.py
+
+bench-at-rest: setup ## Memory and CPU of the operator beside 10,000 objects (10 min), into benchmarks/results
+	cluster/tools.sh etcd kube-apiserver kube-controller-manager kubectl
+	$(RUN) python benchmarks/at_rest.py
+
 bench-first-score: setup ## The figures of one job, end to end, into benchmarks/results
 	$(RUN) python benchmarks/first_score.py
 
