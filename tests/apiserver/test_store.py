@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from apilab import error
-from playerscore import names, sources
+from playerscore import sources
 from playerscore.resources import Detector, Video, Weights
 from playerscore.tasks import TASK_VARIABLE, PreviewTask
 from playerscore_worker import pod
@@ -387,16 +387,7 @@ def test_a_range_of_a_version_that_has_changed_is_not_mixed(clip: Callable[..., 
 
 def test_a_pod_fetches_video_and_weights_from_the_store(uploader: Uploader, tmp_path: Path) -> None:
     """The real reporter and the real fetch: tokens, broker, presigned addresses, digests."""
-    release, tenant = uploader.release, Tenant(uploader.release, "default")
-    release.plane.kubectl("create", "serviceaccount", names.WORKER_ACCOUNT)
-    release.plane.kubectl("create", "role", "playerscore-api", "--verb=get", "--resource=pods")
-    release.plane.kubectl(
-        "create",
-        "rolebinding",
-        "playerscore-api",
-        "--role=playerscore-api",
-        "--serviceaccount=playerscore-system:playerscore-api",
-    )
+    release, tenant = uploader.release, Tenant(uploader.release, "tenant-b")
     model = os.urandom(100_000)
     key = f"{sources.WEIGHTS_PREFIX}net.onnx"
     release.store.put_object(Bucket=BUCKET, Key=key, Body=model)
@@ -404,16 +395,16 @@ def test_a_pod_fetches_video_and_weights_from_the_store(uploader: Uploader, tmp_
     detector = Detector(name="ultralytics", weights=weights)
     runtime(release, "modelled", detector=detector.model_dump(by_alias=True))
     uri = tenant.upload(GOOD)
-    uid = release.create_job("default", "fetched", uri, runtimeName="modelled")
-    release.attempt("default", "fetched", preview=1)
-    worker = release.pod("default", f"sj-{uid}-p1-abcde")
+    uid = release.create_job("tenant-b", "fetched", uri, runtimeName="modelled")
+    release.attempt("tenant-b", "fetched", preview=1)
+    worker = release.pod("tenant-b", f"sj-{uid}-p1-abcde")
     task = PreviewTask(
-        namespace="default",
+        namespace="tenant-b",
         name="fetched",
         uid=uid,
         image="none",
         video=Video(uri=uri, sha256=hashlib.sha256(GOOD).hexdigest()),
-        sources=[f"s3://{BUCKET}/default/uploads/"],
+        sources=[f"s3://{BUCKET}/tenant-b/uploads/"],
         detector=detector,
     )
 

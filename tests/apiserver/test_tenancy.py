@@ -451,7 +451,7 @@ PODS: dict[str, Row] = {
         ),
         FORBIDDEN,
     ),
-    "of another account": Row(lambda w: _put(w, w.pod("2-acc1", account="editor")), FORBIDDEN),
+    "of another account": Row(lambda w: _put(w, w.pod("2-acc1", account=w.a.account)), FORBIDDEN),
     "of a worker's account, by another name": Row(
         lambda w: _put(w, w.release.pod("tenant-a", "shell")), FORBIDDEN
     ),

@@ -19,7 +19,7 @@ from playerscore import names
 Json = dict[str, Any]
 SPEC = {"video": {"uri": "s3://playerscore/default/uploads/match.mp4"}}
 EDITOR = ["get", "list", "watch", "create", "patch", "delete"]
-READY_SECONDS = 30
+READY_SECONDS = 90
 
 
 class Lab:

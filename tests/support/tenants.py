@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -204,7 +205,8 @@ class Tenant:
     def __init__(self, release: Release, namespace: str) -> None:
         self.release = release
         self.namespace = namespace
-        self.token = release.person(namespace, "editor")
+        self.account = f"editor-{secrets.token_hex(3)}"
+        self.token = release.person(namespace, self.account)
         self.editor = release.client(self.token)
         self.editor.params = {"namespace": namespace}
 
