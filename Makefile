@@ -128,7 +128,7 @@ bench-webhook: setup ## What an admission costs and whether one ever fails, into
 fuzz-webhook: setup ## Ten minutes of hostile reviews, into the same result
 	$(RUN) python benchmarks/webhook.py fuzz
 
-.PHONY: bench-policy bench-webhook fuzz-webhook bench-first-score try demo demo-down cluster cluster-down images install train-detector
+.PHONY: bench-reconcile bench-at-rest bench-policy bench-webhook fuzz-webhook bench-first-score try demo demo-down cluster cluster-down images install train-detector
 try: setup ## The whole flow on this machine, without a cluster
 	$(RUN) playerscore clip --out out/try/clip
 	$(RUN) playerscore run out/try/clip/clip.mp4 --out out/try/result
