@@ -103,6 +103,7 @@ class Controller:
                 raise
             # Somebody changed the job between judging and writing: judge again, on a live read.
             metrics.RECONCILES.labels("conflict").inc()
+            self.watched.let_go(key)
             self.queue.add(key)
             return
         except RefusedError as error:
@@ -123,16 +124,17 @@ class Controller:
         if observed is None or observed.finished:
             return
         decision = refused(observed, error.body, error.words, datetime.now(UTC))
-        self._wrote(await write(self.cluster, observed, decision))
+        self.watched.let_go(key)
+        await write(self.cluster, observed, decision)
         await tell(self.cluster, observed, decision)
-
-    def _wrote(self, metadata: Json | None) -> None:
-        if metadata is not None:
-            self.watched.written(metadata)
 
     def _done(self, key: Key, observed: Observed, decision: Decision, stored: Json | None) -> None:
         metrics.RECONCILES.labels("changed" if decision.status else "unchanged").inc()
-        self._wrote(stored)
+        active = bool(observed.jobs or decision.creates) and not observed.finished
+        if stored is not None:
+            self.watched.written(stored, decision.status or {}, keep=active)
+        elif not active:
+            self.watched.let_go(key)
         if observed.finished:
             self.watched.release(observed.uid)
         metrics.record(observed, decision, datetime.now(UTC))

@@ -19,8 +19,8 @@ Key = tuple[str, str]
 Ref = tuple[str, str, str]
 """Kind (`scoringjobs`, `jobs`, `pods`), namespace and name."""
 
-MOST_BODIES = 1000
-"""So many bodies wait at most; the jobs of later events are read when their turn comes."""
+MOST_BODIES = 5000
+"""So many bodies (about 2 KB each) are kept at most; other jobs are read when their turn comes."""
 METADATA = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "ownerReferences")
 POD_STATUS = ("phase", "reason", "conditions", "initContainerStatuses", "containerStatuses")
 
@@ -70,16 +70,41 @@ class Watched:
         self._versions[ref] = version
         return True
 
-    def written(self, body: Json) -> None:
-        """The answer (its metadata) to our own status write: its event will say nothing new."""
+    def written(self, answer: Json, patch: Json, *, keep: bool) -> None:
+        """The answer (its metadata) to our own status write: its event will say nothing new.
+
+        The write carried the version that was judged, so the job is what it was, with the patch in it. `keep`
+        it while it has a child: each event of the child would have it read again.
+        """
+        ref = _ref("scoringjobs", answer)
+        self.newer(ref, answer)
+        content = self._bodies.pop(ref[1:], None)
+        if content is None or not keep:
+            return
+        body = orjson.loads(content)
+        if int(body["metadata"]["resourceVersion"]) > int(answer["metadata"]["resourceVersion"]):
+            # Somebody wrote after us, and the watch was quicker than our answer.
+            self._bodies[ref[1:]] = content
+            return
+        body["metadata"]["resourceVersion"] = answer["metadata"]["resourceVersion"]
+        body["status"] = _merged(body.get("status"), patch)
+        self._bodies[ref[1:]] = orjson.dumps(body)
+
+    def body(self, key: Key) -> Json | None:
+        """The newest body of a job that is known."""
+        content = self._bodies.get(key)
+        return None if content is None else orjson.loads(content)
+
+    def read(self, body: Json) -> None:
+        """A job was read live: that is the newest now."""
         ref = _ref("scoringjobs", body)
         self.newer(ref, body)
-        self._bodies.pop(ref[1:], None)
+        if len(self._bodies) < MOST_BODIES or ref[1:] in self._bodies:
+            self._bodies[ref[1:]] = orjson.dumps(body)
 
-    def take(self, key: Key) -> Json | None:
-        """The newest body of a job that events brought since it was last taken."""
-        content = self._bodies.pop(key, None)
-        return None if content is None else orjson.loads(content)
+    def let_go(self, key: Key) -> None:
+        """The body is of no use any more: the job rests, or it changed on the server."""
+        self._bodies.pop(key, None)
 
     def children(self, uid: str) -> tuple[list[Json], list[Json]]:
         """The child Jobs and pods of one job, as far as they are known."""
@@ -104,7 +129,9 @@ class Watched:
         for ref in [ref for ref in self._versions if ref[0] == kind and ref not in there]:
             key, uid = self._owners.get(ref, (ref[1:], ""))
             self._drop(ref, uid)
-            if kind != "scoringjobs":
+            if kind == "scoringjobs":
+                self._bodies.pop(key, None)
+            else:
                 found.add(key)
         return found
 
@@ -115,6 +142,19 @@ class Watched:
             self._children[uid].pop((ref[0], ref[2]), None)
             if not self._children[uid]:
                 del self._children[uid]
+
+
+def _merged(before: Any, patch: Any) -> Any:
+    """A merge patch (RFC 7386), as the API server applies it."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(before) if isinstance(before, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = _merged(merged.get(key), value)
+    return merged
 
 
 def _ref(kind: str, body: Json) -> Ref:

@@ -29,7 +29,7 @@ class World:
 
         Raises pydantic.ValidationError for an object that the models cannot read, ApiError.
         """
-        job = await self._job(key, self.watched.take(key))
+        job = await self._job(key, self.watched.body(key))
         if job is None:
             return None
         jobs, pods = self.watched.children(job.metadata["uid"])
@@ -49,6 +49,8 @@ class World:
         if body is None:
             found = await self.cluster.scoringjob(*key)
             body = lean(found) if found else None
+            if body is not None:
+                self.watched.read(body)
         if body is None or "deletionTimestamp" in body["metadata"]:
             return None
         return read_job(body)

@@ -1,0 +1,110 @@
+"""What is remembered of what the watches said: the newest of everything, once, and no more than is of use."""
+
+from typing import Any
+
+from builders import make_preview, make_ready_spec, manifest
+from playerscore_operator.watched import Watched
+
+Json = dict[str, Any]
+KEY = ("default", "match-1")
+
+
+def job(version: int, **status: Any) -> Json:
+    metadata = {
+        "name": KEY[1],
+        "namespace": KEY[0],
+        "uid": "u",
+        "resourceVersion": str(version),
+        "managedFields": [{"manager": "kubectl"}],
+    }
+    return {"metadata": metadata, "spec": manifest(make_ready_spec()), "status": status}
+
+
+def child(version: int, name: str = "sj-u-1", **status: Any) -> Json:
+    labels = {"playerscore.dev/job": KEY[1], "playerscore.dev/uid": "u", "job-name": name}
+    metadata = {"name": name, "namespace": KEY[0], "uid": name, "labels": labels}
+    return {"metadata": metadata | {"resourceVersion": str(version)}, "spec": {}, "status": status}
+
+
+def test_an_event_that_is_older_or_known_says_nothing() -> None:
+    watched = Watched()
+
+    assert watched.job_event(job(5), deleted=False)
+    assert not watched.job_event(job(5), deleted=False)
+    assert not watched.job_event(job(4), deleted=False)
+    assert watched.job_event(job(6), deleted=False)
+
+
+def test_the_boxes_that_no_decision_reads_are_not_kept() -> None:
+    watched = Watched()
+    watched.job_event(job(5, preview=manifest(make_preview())), deleted=False)
+    body = watched.body(KEY)
+
+    assert body is not None
+    assert [len(frame["tracks"]) for frame in body["status"]["preview"]["frames"]] == [1, 0, 0]
+    assert "managedFields" not in body["metadata"]
+
+
+def test_our_own_write_is_in_what_is_remembered_and_its_event_says_nothing() -> None:
+    watched = Watched()
+    watched.job_event(job(5, run={"attempt": 1, "node": "a"}), deleted=False)
+    watched.written(job(8), {"run": {"attempt": 2, "node": None}}, keep=True)
+    body = watched.body(KEY)
+
+    assert body is not None
+    assert body["status"] == {"run": {"attempt": 2}}
+    assert body["metadata"]["resourceVersion"] == "8"
+    assert not watched.job_event(job(8), deleted=False)
+
+
+def test_what_came_after_our_write_and_before_its_answer_stays() -> None:
+    watched = Watched()
+    watched.job_event(job(5), deleted=False)
+    watched.job_event(job(9, progress={"percent": 7}), deleted=False)
+    watched.written(job(8), {"progress": {"percent": None}}, keep=True)
+    body = watched.body(KEY)
+
+    assert body is not None
+    assert (body["metadata"]["resourceVersion"], body["status"]["progress"]) == ("9", {"percent": 7})
+
+
+def test_a_job_that_rests_is_not_remembered() -> None:
+    watched = Watched()
+    watched.job_event(job(5), deleted=False)
+    watched.written(job(8), {}, keep=False)
+
+    assert watched.body(KEY) is None
+
+
+def test_children_are_known_until_they_are_deleted_or_their_job_has_ended() -> None:
+    watched = Watched()
+
+    assert watched.child_event("jobs", child(3), deleted=False) == KEY
+    assert watched.child_event("jobs", child(3), deleted=False) is None
+    assert [item["metadata"]["name"] for item in watched.children("u")[0]] == ["sj-u-1"]
+
+    assert watched.child_event("jobs", child(4), deleted=True) == KEY
+    assert watched.children("u") == ([], [])
+
+    watched.child_event("pods", child(6, "sj-u-1-x"), deleted=False)
+    watched.release("u")
+    assert watched.children("u") == ([], [])
+
+
+def test_a_listing_finds_new_changed_and_deleted_children_once() -> None:
+    watched = Watched()
+    watched.child_event("jobs", child(3, "sj-u-1"), deleted=False)
+    watched.child_event("jobs", child(4, "sj-u-p1"), deleted=False)
+    listed = [(("jobs", "default", "sj-u-1"), 9, KEY)]
+
+    assert watched.missed("jobs", listed) == {KEY}
+    assert watched.missed("jobs", listed) == set()
+    assert [item["metadata"]["name"] for item in watched.children("u")[0]] == ["sj-u-1"]
+
+
+def test_a_listing_without_a_job_forgets_it() -> None:
+    watched = Watched()
+    watched.job_event(job(5), deleted=False)
+
+    assert watched.missed("scoringjobs", []) == set()
+    assert watched.body(KEY) is None
