@@ -63,7 +63,7 @@ test-unit: setup ## No cluster, no pixels
 	$(PYTEST) tests/unit
 
 test-apiserver: setup ## A real etcd and kube-apiserver
-	cluster/tools.sh etcd kube-apiserver kube-controller-manager kubectl helm versitygw kstatus argohealth celcost
+	cluster/tools.sh etcd kube-apiserver kube-controller-manager kubectl helm versitygw kstatus fluxhealth argohealth celcost
 	$(PYTEST) tests/apiserver
 
 test-vision: setup ## Real decoding, detector and follower on clips with ground truth

@@ -33,6 +33,7 @@ describe() {
     coredns) tool coredns "$COREDNS_VERSION" github.com/coredns/coredns ./cmd/coredns 95 ;;
     nodeagent) tool nodeagent "$(hash_of cluster/gomod/nodeagent)" "" ./cmd/nodeagent 60 ;;
     kstatus) tool kstatus "$(hash_of cluster/gomod/kstatus)" "" . 15 ;;
+    fluxhealth) tool fluxhealth "$(hash_of cluster/gomod/fluxhealth)" "" . 70 ;;
     argohealth) tool argohealth "$(hash_of cluster/gomod/argohealth)" "" . 5 ;;
     celcost) tool celcost "$(hash_of cluster/gomod/celcost)" "" ./cmd/celcost 200 ;;
     pause) tool pause "$(hash_of cluster/gomod/pause)" "" . 5 ;;

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 import yaml
 
-from controlplane import ensure_tools
+from controlplane import ROOT, ensure_tools
 from flowlab import NAMESPACE, FlowLab
 from jobstates import CASES, CONFIG_MAP, HEALTH, HEALTH_KEY, STATES, WATCHED, State, answers, collect
 from playerscore.names import ConditionType
 
 Json = dict[str, Any]
+RESULTS = ROOT / "examples" / "flux" / "wait-for-results.yaml"
 SAME = {
     "Current": {"Healthy", "Suspended"},
     "InProgress": {"Progressing"},
@@ -62,6 +63,22 @@ def test_argo_cd_shows_what_the_table_says(zoo: Zoo, state: State) -> None:
     assert said["status"] == state.argo, said["message"]
     assert said["message"]
     assert said["status"] in SAME[zoo.kstatus[state.name]["status"]]
+
+
+def test_the_expressions_that_wait_for_results_are_done_with_a_result_and_fail_with_a_failure(
+    zoo: Zoo,
+) -> None:
+    expressions = yaml.safe_load(RESULTS.read_text())["spec"]["healthCheckExprs"][0]
+    objects = {name: job for name, job in zoo.objects.items() if name != "deleted"}
+    said = answers("fluxhealth", {"expressions": expressions, "objects": list(objects.values())})
+    found = {name: verdict["status"] for name, verdict in zip(objects, said, strict=True)}
+
+    assert found == {
+        name: "Current"
+        if name == "completed"
+        else {"Failed": "Failed"}.get(zoo.kstatus[name]["status"], "InProgress")
+        for name in objects
+    }
 
 
 @named(WATCHED)

@@ -295,10 +295,10 @@ def collect(lab: FlowLab) -> dict[str, Json]:
     return found | {item.name: item.make(lab, item.name) for item in UNWATCHED}
 
 
-def answers(tool: str, objects: list[Json], *arguments: str) -> list[Json]:
+def answers(tool: str, asked: Any, *arguments: str) -> list[Json]:
     """What one of the Go tools says of each object."""
     command = [str(ensure_tools(tool) / tool), *arguments]
-    done = subprocess.run(command, input=json.dumps(objects), text=True, capture_output=True, check=False)
+    done = subprocess.run(command, input=json.dumps(asked), text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     said: list[Json] = json.loads(done.stdout)
     return said
