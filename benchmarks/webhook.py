@@ -338,7 +338,7 @@ def serve_beside_an_empty_endpoint() -> None:
 
     logs.configure("error")
     webhook = Webhook(Settings())
-    webhook.reviews.add_route("/empty", empty, methods=["POST"])
+    webhook.reviews.rest.add_route("/empty", empty, methods=["POST"])
     uvloop.run(serve(webhook))
 
 

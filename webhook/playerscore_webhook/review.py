@@ -45,7 +45,7 @@ class Kind(Struct, frozen=True):
     kind: str = ""
 
 
-class Person(Struct, frozen=True, omit_defaults=True):
+class Person(Struct, frozen=True, omit_defaults=True, gc=False):
     """One of a frame's people, found but not read."""
 
     track_id: Any = UNSET
@@ -53,7 +53,7 @@ class Person(Struct, frozen=True, omit_defaults=True):
     score: Raw | UnsetType = UNSET
 
 
-class Frame(Struct, frozen=True, omit_defaults=True):
+class Frame(Struct, frozen=True, omit_defaults=True, gc=False):
     """A preview frame whose people are looked for only where they are asked for."""
 
     frame_key: Any = UNSET

@@ -122,6 +122,9 @@ class Webhook:
             access_log=False,
             log_config=None,
             lifespan="off",
+            # The API server comes itself, and neither looks at who asks.
+            proxy_headers=False,
+            ws="none",
             **tls,
         )
         return _Server(config)
