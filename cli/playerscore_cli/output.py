@@ -6,6 +6,7 @@ in one readable line, or as the REST API's error body with `-o json` and `-o yam
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -49,11 +50,19 @@ def shown(body: Json) -> Json:
 def print_document(document: Any, form: Format) -> None:
     """Anything as JSON or YAML."""
     if form is Format.YAML:
-        import yaml
-
-        click.echo(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), nl=False)
+        click.echo(_yaml(document), nl=False)
     else:
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def _yaml(document: Any) -> str:
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """Quotes `y` and `n`, which YAML 1.1, hence kubectl, reads as booleans."""
+
+    Dumper.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^[yYnN]$"), list("yYnN"))
+    return str(yaml.dump(document, Dumper=Dumper, sort_keys=False, allow_unicode=True))
 
 
 def full_name(body: Json) -> str:
@@ -104,9 +113,7 @@ def print_error(error: PlayerscoreError, form: str | None) -> None:
         body = {"error": {key: value for key, value in error.body()["error"].items() if value is not None}}
         text = json.dumps(body, indent=2, ensure_ascii=False)
         if form == Format.YAML:
-            import yaml
-
-            text = yaml.safe_dump(body, sort_keys=False, allow_unicode=True).rstrip()
+            text = _yaml(body).rstrip()
         click.echo(text, err=True)
         return
     details = [f"{key}: {_plain(value)}" for key, value in error.details.items() if value is not None]

@@ -31,6 +31,9 @@ def compare(observed: Observed, outcome: Outcome, now: datetime) -> Decision:
         decision.events = _events(observed, outcome, wanted["conditions"])
     if outcome.ended is Step.FAILED:
         decision.deletes = children.live_analyses(observed) + children.live_previews(observed)
+    if outcome.ended and observed.spec.ttl_seconds_after_finished is not None:
+        # The event of our own write says nothing new, so nobody else would look at the job again.
+        decision.requeue_seconds = float(observed.spec.ttl_seconds_after_finished)
     weighty = decision.creates or decision.deletes or outcome.ended
     overlooked = bool(patch) and children.seems_missing(observed)
     decision.unproven = not outcome.first and bool(weighty or overlooked)

@@ -52,7 +52,7 @@ VALUES: dict[str, Json] = {
 }
 WRONG_VALUES: dict[str, Json] = {
     "a misspelt key": {"operator": {"replica": 2}},
-    "a mode that is to come": {"admission": {"mode": "policy"}},
+    "a mode that there is not": {"admission": {"mode": "mutating"}},
     "a digest that is none": {"image": {"digest": "latest"}},
     "a namespace with capitals": {"jobNamespaces": [{"name": "Scoring"}]},
     "two default runtimes": {"runtimes": {"gpu": {"enabled": True, "default": True}}},

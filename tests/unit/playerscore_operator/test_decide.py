@@ -423,3 +423,15 @@ def test_only_the_analysis_asks_for_the_accelerator() -> None:
 
     assert "nvidia.com/gpu" not in limits(preview)
     assert limits(analysis)["nvidia.com/gpu"] == "2"
+
+
+def test_a_job_with_a_time_to_live_is_looked_at_again_after_its_end() -> None:
+    """Nobody is told of the operator's own write, so the write that ends the job sets the time."""
+    spec = make_ready_spec(suspend=False, ttl_seconds_after_finished=60)
+    status = make_status(run=make_run(1, generation=3), conditions=[RUNS], result=make_result(generation=3))
+    observed = running(status, spec)
+
+    decision = decide(with_child(observed, attempt(observed), "Complete"), NOW, API)
+
+    assert decision.status["progress"]["step"] == "COMPLETED"
+    assert decision.requeue_seconds == 60
