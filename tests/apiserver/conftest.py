@@ -1,11 +1,15 @@
 """What several modules of this level start once."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from apilab import Lab, running_lab
 from tenants import Release, running_release
+
+# A shell without job control starts its background with Ctrl-C ignored, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
