@@ -4,7 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from playerscore_api.broker import StoredPart
@@ -16,7 +16,6 @@ def place(size: int) -> Place:
     return Place(parts, "tenant-a", f"0123456789abcdef-{size}-a.mp4")
 
 
-@settings(deadline=None)  # a busy machine may stop for longer than a test takes
 @given(st.integers(1, 5 * 2**40))
 def test_the_parts_make_the_whole(size: int) -> None:
     upload = place(size)
