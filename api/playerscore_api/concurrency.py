@@ -70,27 +70,19 @@ class Write(NamedTuple):
             raise PlayerscoreError("CONFLICT", text, field="resourceVersion")
 
 
+Trying = Annotated[bool, Query(alias="dryRun", description="Judge and answer as usual, but store nothing.")]
+
+
 async def _write(
     if_match: Annotated[
         str | None, Header(max_length=1024, description="The ETag of the job that was judged.")
     ] = None,
-    dry_run: Annotated[
-        bool, Query(alias="dryRun", description="Judge and answer as usual, but store nothing.")
-    ] = False,
+    dry_run: Trying = False,
 ) -> Write:
     return Write(if_match, dry_run)
 
 
-async def _try(
-    dry_run: Annotated[
-        bool, Query(alias="dryRun", description="Judge and answer as usual, but store nothing.")
-    ] = False,
-) -> bool:
-    return dry_run
-
-
 Writing = Annotated[Write, Depends(_write)]
-Trying = Annotated[bool, Depends(_try)]
 IfNoneMatch = Annotated[
     str | None, Header(alias="If-None-Match", max_length=1024, description="ETags of copies that are kept.")
 ]

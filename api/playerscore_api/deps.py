@@ -4,15 +4,18 @@ The dependencies are coroutines, because FastAPI sends plain functions to a thre
 """
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Path, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from playerscore import names
 from playerscore.errors import PlayerscoreError
 from playerscore.resources import Label
+from playerscore_api import examples
 from playerscore_api.broker import Broker
 from playerscore_api.cluster import Cluster
+from playerscore_api.forms import Document
 from playerscore_api.own import Own
 from playerscore_api.settings import Settings
 
@@ -65,3 +68,32 @@ async def namespace(
 
 Caller = Annotated[Cluster, Depends(caller)]
 Namespace = Annotated[str, Depends(namespace)]
+JobId = Annotated[
+    str,
+    Path(
+        pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+        max_length=names.NAME_MAX,
+        openapi_examples={"a job": {"value": examples.NAME}},
+    ),
+]
+ArtifactName = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
+
+
+class Addressed(NamedTuple):
+    """The job that a request is about, as its caller sees it."""
+
+    caller: Cluster
+    namespace: str
+    id: str
+
+    async def read(self) -> Document:
+        """The stored job. Raises JOB_NOT_FOUND, FORBIDDEN and what else Kubernetes refuses with."""
+        return await self.caller.get_job(self.namespace, self.id)
+
+
+async def addressed(job_id: JobId, caller: Caller, namespace: Namespace) -> Addressed:
+    """Nothing is read yet: whatever else is wrong with the request is said first."""
+    return Addressed(caller, namespace, job_id)
+
+
+TheJob = Annotated[Addressed, Depends(addressed)]

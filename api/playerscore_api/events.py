@@ -20,9 +20,8 @@ from playerscore.errors import PlayerscoreError
 from playerscore.names import FINISHED
 from playerscore_api import answers, forms, metrics
 from playerscore_api.cluster import WATCH_SECONDS, Cluster
-from playerscore_api.deps import Caller, Namespace, Parts, State
+from playerscore_api.deps import Parts, State, TheJob
 from playerscore_api.forms import Document, Job
-from playerscore_api.routes import JobId
 from playerscore_api.strict import StrictRoute
 
 router = APIRouter(route_class=StrictRoute)
@@ -42,9 +41,7 @@ SHOWN: Final = frozenset({"ADDED", "MODIFIED", "PRESENT"})
     responses=answers.EVENTS | answers.refused("JOB_NOT_FOUND", "TOO_MANY_REQUESTS"),
 )
 async def events(
-    job_id: JobId,
-    caller: Caller,
-    namespace: Namespace,
+    asked: TheJob,
     parts: Parts,
     last_event_id: Annotated[
         str | None, Header(max_length=64, description="The id of the last event that was seen.")
@@ -63,11 +60,11 @@ async def events(
     if parts.streams >= parts.settings.max_event_streams:
         text = f"This replica has {parts.streams} open event streams; try again, or another replica"
         raise PlayerscoreError("TOO_MANY_REQUESTS", text)
-    job = forms.flat(await caller.get_job(namespace, job_id))
+    job = forms.flat(await asked.read())
     seen = _version(last_event_id)
     if seen == job.resourceVersion and job.progress.step in FINISHED:
         return Response(status_code=204)
-    watched = Watched(caller, namespace, job_id, asyncio.get_running_loop().time() + seconds)
+    watched = Watched(*asked, asyncio.get_running_loop().time() + seconds)
     stream = _counted(parts, _told(watched, job, seen))
     return EventSourceResponse(stream, ping=parts.settings.event_ping_seconds, send_timeout=SEND_SECONDS)
 

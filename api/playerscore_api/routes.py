@@ -3,19 +3,19 @@
 import hashlib
 import secrets
 from collections.abc import Callable
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import orjson
-from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
 
 from playerscore import flow, names
 from playerscore.admission import judge_create
 from playerscore.errors import FlowError, PlayerscoreError
 from playerscore.resources import PreviewStatus, Result, ScoringJobSpec, ScoringJobStatus
 from playerscore_api import answers, broker, concurrency, content, examples, forms, warnings
-from playerscore_api.cluster import Cluster, Written
+from playerscore_api.cluster import Written
 from playerscore_api.concurrency import IfNoneMatch, Trying, Write, Writing
-from playerscore_api.deps import Caller, Namespace, Parts
+from playerscore_api.deps import Addressed, ArtifactName, Caller, Namespace, Parts, TheJob
 from playerscore_api.forms import (
     Artifacts,
     Confirmation,
@@ -35,14 +35,6 @@ ATTEMPTS: Final = 3
 PAGE: Final = 1000
 BATCH: Final = 250
 """Jobs of one call to Kubernetes: a stored job with its preview has up to 64 KB, its flat form one."""
-JobId = Annotated[
-    str,
-    Path(
-        pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
-        max_length=names.NAME_MAX,
-        openapi_examples={"a job": {"value": examples.NAME}},
-    ),
-]
 Step = Callable[[ScoringJobSpec, ScoringJobStatus], flow.Change]
 
 
@@ -60,8 +52,8 @@ async def create_job(
     new: Annotated[NewJob, Body(openapi_examples={"a draft": {"value": examples.NEW}})],
     caller: Caller,
     namespace: Namespace,
-    dry_run: Trying,
     response: Response,
+    dry_run: Trying = False,
     idempotency_key: Annotated[
         str | None,
         Header(min_length=1, max_length=200, description="Makes a repeated request create one job."),
@@ -166,11 +158,9 @@ async def list_jobs(
     | answers.NOT_MODIFIED
     | answers.refused("JOB_NOT_FOUND"),
 )
-async def get_job(
-    job_id: JobId, caller: Caller, namespace: Namespace, response: Response, kept: IfNoneMatch = None
-) -> Job | Response:
+async def get_job(asked: TheJob, response: Response, kept: IfNoneMatch = None) -> Job | Response:
     """One job; its step is computed from what is stored."""
-    job = await caller.get_job(namespace, job_id)
+    job = await asked.read()
     headers = {
         "ETag": concurrency.etag(job["metadata"]["resourceVersion"]),
         "Cache-Control": concurrency.PRIVATE,
@@ -188,14 +178,14 @@ async def get_job(
     tags=["jobs"],
     responses=answers.refused("JOB_NOT_FOUND", "CONFLICT", "PRECONDITION_FAILED"),
 )
-async def delete_job(job_id: JobId, caller: Caller, namespace: Namespace, write: Writing) -> None:
+async def delete_job(asked: TheJob, write: Writing) -> None:
     """Delete a job and everything that runs for it."""
-    if write.if_match is None:
-        await caller.delete_job(namespace, job_id, dry_run=write.dry_run)
-        return
-    job = await caller.get_job(namespace, job_id)
-    write.check(job)
-    await caller.delete_job(namespace, job_id, job["metadata"]["resourceVersion"], write.dry_run)
+    version = None
+    if write.if_match is not None:
+        job = await asked.read()
+        write.check(job)
+        version = job["metadata"]["resourceVersion"]
+    await asked.caller.delete_job(asked.namespace, asked.id, version, write.dry_run)
 
 
 @router.get(
@@ -205,9 +195,9 @@ async def delete_job(job_id: JobId, caller: Caller, namespace: Namespace, write:
     responses=answers.said("The result", examples.RESULT.model_dump(mode="json"))
     | answers.refused("JOB_NOT_FOUND", "NOT_FOUND"),
 )
-async def get_result(job_id: JobId, caller: Caller, namespace: Namespace) -> Result:
+async def get_result(asked: TheJob) -> Result:
     """The result alone."""
-    result = forms.parts(await caller.get_job(namespace, job_id))[1].result
+    result = forms.parts(await asked.read())[1].result
     if result is None:
         raise PlayerscoreError("NOT_FOUND", "The job has no result yet")
     return result
@@ -220,15 +210,50 @@ async def get_result(job_id: JobId, caller: Caller, namespace: Namespace) -> Res
     responses=answers.said("The preview", examples.PREVIEW.model_dump(mode="json"))
     | answers.refused("JOB_NOT_FOUND", "PREVIEW_NOT_READY"),
 )
-async def get_preview(job_id: JobId, caller: Caller, namespace: Namespace) -> PreviewStatus:
+async def get_preview(asked: TheJob) -> PreviewStatus:
     """The frames with the people on them, to pick from."""
-    preview = forms.parts(await caller.get_job(namespace, job_id))[1].preview
+    preview = forms.parts(await asked.read())[1].preview
     if preview is None:
         raise FlowError("PREVIEW_NOT_READY", "The preview is not there yet")
     return preview
 
 
 # --- the steps ------------------------------------------------------------------------------------------
+
+
+class Stepper(NamedTuple):
+    """What every step needs of its request."""
+
+    asked: Addressed
+    write: Write
+    response: Response
+
+    async def take(self, step: Step, judged: Judged | None) -> Job:
+        """Read, judge, and write with the resourceVersion that was judged."""
+        for attempt in range(1, ATTEMPTS + 1):
+            job = await self.asked.read()
+            self.write.check(job, judged.resourceVersion if judged else None)
+            change = step(*forms.parts(job))
+            if not change.patch:
+                return _shown(self.response, Written(job, change.warnings))
+            try:
+                return await self._written(change, job["metadata"]["resourceVersion"])
+            except PlayerscoreError as error:
+                if error.code != "CONFLICT" or attempt == ATTEMPTS:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _written(self, change: flow.Change, version: str) -> Job:
+        asked, dry_run = self.asked, self.write.dry_run
+        written = await asked.caller.patch_job(asked.namespace, asked.id, change.body(version), dry_run)
+        return _shown(self.response, written, change.warnings, dry_run)
+
+
+async def _stepper(asked: TheJob, write: Writing, response: Response) -> Stepper:
+    return Stepper(asked, write, response)
+
+
+Stepping = Annotated[Stepper, Depends(_stepper)]
 
 
 @router.post(
@@ -241,19 +266,15 @@ async def get_preview(job_id: JobId, caller: Caller, namespace: Namespace) -> Pr
     ),
 )
 async def pick_player(
-    job_id: JobId,
     body: Annotated[Pick, Body(openapi_examples={"a track": {"value": examples.PICK}})],
-    caller: Caller,
-    namespace: Namespace,
-    write: Writing,
-    response: Response,
+    stepping: Stepping,
 ) -> Job:
     """Choose the player by a track of a preview frame; drafts the target."""
 
     def step(spec: ScoringJobSpec, status: ScoringJobStatus) -> flow.Change:
         return flow.pick(spec, status, body.frame_key, body.track_id)
 
-    return await _step(caller, namespace, job_id, step, write, body, response)
+    return await stepping.take(step, body)
 
 
 @router.post(
@@ -266,12 +287,8 @@ async def pick_player(
     ),
 )
 async def confirm_target(
-    job_id: JobId,
     body: Annotated[Confirmation, Body(openapi_examples={"a box": {"value": examples.TARGET}})],
-    caller: Caller,
-    namespace: Namespace,
-    write: Writing,
-    response: Response,
+    stepping: Stepping,
     force: Annotated[bool, Query(description="Waives the overlap, for this box only.")] = False,
 ) -> Job:
     """Confirm where the player is; 409 TARGET_MISMATCH when the box is not his."""
@@ -286,7 +303,7 @@ async def confirm_target(
             force=force or body.force,
         )
 
-    return await _step(caller, namespace, job_id, step, write, body, response)
+    return await stepping.take(step, body)
 
 
 @router.post(
@@ -296,16 +313,9 @@ async def confirm_target(
     responses=answers.job("Enqueued", examples.QUEUED)
     | answers.refused("NOT_READY", "TARGET_MISMATCH", "FRAME_NOT_FOUND", *answers.STEP),
 )
-async def enqueue(
-    job_id: JobId,
-    caller: Caller,
-    namespace: Namespace,
-    write: Writing,
-    response: Response,
-    body: Judged | None = None,
-) -> Job:
+async def enqueue(stepping: Stepping, body: Judged | None = None) -> Job:
     """Hand the job over; again changes nothing. 409 NOT_READY names what is missing."""
-    return await _step(caller, namespace, job_id, flow.enqueue, write, body, response)
+    return await stepping.take(flow.enqueue, body)
 
 
 @router.post(
@@ -314,42 +324,9 @@ async def enqueue(
     tags=["flow"],
     responses=answers.job("Paused", examples.PAUSED) | answers.refused(*answers.STEP),
 )
-async def pause(
-    job_id: JobId,
-    caller: Caller,
-    namespace: Namespace,
-    write: Writing,
-    response: Response,
-    body: Judged | None = None,
-) -> Job:
+async def pause(stepping: Stepping, body: Judged | None = None) -> Job:
     """Stop the attempt, or take the enqueue back."""
-    return await _step(caller, namespace, job_id, flow.pause, write, body, response)
-
-
-async def _step(
-    caller: Cluster,
-    namespace: str,
-    job_id: str,
-    step: Step,
-    write: Write,
-    judged: Judged | None,
-    response: Response,
-) -> Job:
-    """Read, judge, and write with the resourceVersion that was judged."""
-    for attempt in range(1, ATTEMPTS + 1):
-        job = await caller.get_job(namespace, job_id)
-        write.check(job, judged.resourceVersion if judged else None)
-        change = step(*forms.parts(job))
-        if not change.patch:
-            return _shown(response, Written(job, change.warnings))
-        try:
-            body = change.body(job["metadata"]["resourceVersion"])
-            written = await caller.patch_job(namespace, job_id, body, write.dry_run)
-            return _shown(response, written, change.warnings, write.dry_run)
-        except PlayerscoreError as error:
-            if error.code != "CONFLICT" or attempt == ATTEMPTS:
-                raise
-    raise AssertionError("unreachable")
+    return await stepping.take(flow.pause, body)
 
 
 # --- what lies in the store -----------------------------------------------------------------------------
@@ -364,17 +341,15 @@ async def _step(
     | answers.refused("JOB_NOT_FOUND", "NOT_FOUND", "RANGE_INVALID", "STORE_UNAVAILABLE"),
 )
 async def get_frame(
-    job_id: JobId,
+    asked: TheJob,
     number: Annotated[int, Path(ge=1, le=9999)],
-    caller: Caller,
-    namespace: Namespace,
     parts: Parts,
     request: Request,
     kept: IfNoneMatch = None,
 ) -> Response:
     """A preview frame as JPEG, for whoever may read the job."""
-    job = await caller.get_job(namespace, job_id)
-    key = broker.frame_key(namespace, job["metadata"]["uid"], number)
+    job = await asked.read()
+    key = broker.frame_key(asked.namespace, job["metadata"]["uid"], number)
     return await content.send(parts.broker, key, request, kept)
 
 
@@ -385,9 +360,9 @@ async def get_frame(
     responses=answers.said("The files", {"items": [examples.ARTIFACT.model_dump(mode="json")]})
     | answers.refused("JOB_NOT_FOUND"),
 )
-async def list_artifacts(job_id: JobId, caller: Caller, namespace: Namespace) -> Artifacts:
+async def list_artifacts(asked: TheJob) -> Artifacts:
     """The stored files of a job: pictures, tracks, clips. None before it has ended."""
-    return Artifacts(items=forms.parts(await caller.get_job(namespace, job_id))[1].artifacts or [])
+    return Artifacts(items=forms.parts(await asked.read())[1].artifacts or [])
 
 
 @router.get(
@@ -399,15 +374,13 @@ async def list_artifacts(job_id: JobId, caller: Caller, namespace: Namespace) ->
     | answers.refused("JOB_NOT_FOUND", "NOT_FOUND", "RANGE_INVALID", "STORE_UNAVAILABLE"),
 )
 async def get_artifact(
-    job_id: JobId,
-    name: Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)],
-    caller: Caller,
-    namespace: Namespace,
+    asked: TheJob,
+    name: ArtifactName,
     parts: Parts,
     request: Request,
     kept: IfNoneMatch = None,
 ) -> Response:
     """An artifact, for whoever may read the job."""
-    job = await caller.get_job(namespace, job_id)
-    key = broker.artifact_key(namespace, job["metadata"]["uid"], name)
+    job = await asked.read()
+    key = broker.artifact_key(asked.namespace, job["metadata"]["uid"], name)
     return await content.send(parts.broker, key, request, kept)
