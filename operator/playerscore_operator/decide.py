@@ -126,7 +126,7 @@ def _refusal(observed: Observed, verdict: Coherence) -> Claim | None:
         draft = "A draft: set spec.suspend to false to enqueue it"
         return ("False", Reason.SUSPENDED, "Paused" if observed.attempt else draft)
     if missing := readiness.missing(observed.spec):
-        return ("False", Reason.NOT_READY, f"{names.NOT_READY_MESSAGE}: {', '.join(missing)}")
+        return ("False", Reason.NOT_READY, readiness.message(missing))
     if not verdict.accepted:
         return ("False", verdict.reason, verdict.message)
     return None

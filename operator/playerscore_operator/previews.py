@@ -24,10 +24,10 @@ def advance(observed: Observed, runtime: ScoringRuntimeSpec, now: datetime, api_
     if job is None:
         if any(children.may_work(pod) for pod in pods):
             return Outcome(claims=_claim(STOPPING), requeue_seconds=GONE_RECHECK_SECONDS)
-        if observed.condition_reason(ConditionType.PREVIEW_READY) in REFUSED:
-            return Outcome(creates=[manifests.preview_job(observed, runtime, number, api_url)])
+        # Until a refused Job is let in, the refusal's words stay.
+        refused = observed.condition_reason(ConditionType.PREVIEW_READY) in REFUSED
         body = manifests.preview_job(observed, runtime, number, api_url)
-        return Outcome(claims=_claim(STARTING), creates=[body])
+        return Outcome(claims={} if refused else _claim(STARTING), creates=[body])
     state = children.job_state(job)
     if state is JobState.ACTIVE:
         return _runs(observed, runtime, job, pods, now)

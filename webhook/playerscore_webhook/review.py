@@ -16,7 +16,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from msgspec.structs import replace
 from pydantic import BaseModel, ValidationError
 
-from playerscore import admission, lenient, names
+from playerscore import admission, lenient, names, refusals
 from playerscore.edits import Violation
 from playerscore.names import Reason
 from playerscore.resources import ScoringJobSpec, ScoringJobStatus, ScoringRuntimeSpec
@@ -290,8 +290,7 @@ def _status(request: Request, verdict: Verdict) -> Document:
         "status": "Failure",
         "code": DENIED,
         "reason": verdict.code,
-        # What two causes say in the same words (what is missing) is said once, as the policy does.
-        "message": "; ".join(dict.fromkeys(_said(cause) for cause in verdict.causes)),
+        "message": refusals.words(_said(cause) for cause in verdict.causes),
         "details": {
             "name": request.name,
             "group": request.kind.group,
@@ -304,7 +303,7 @@ def _status(request: Request, verdict: Verdict) -> Document:
     }
 
 
-def _said(cause: Cause) -> str:
+def _said(cause: Cause) -> Violation:
     """One cause as kubectl prints it; its field too where the words do not name it."""
-    words = cause.message if cause.code != INVALID else f"{cause.field}: {cause.message}"
-    return f"{cause.code}: {words}"
+    message = cause.message if cause.code != INVALID else f"{cause.field}: {cause.message}"
+    return Violation(cause.code, cause.field, message)
