@@ -30,6 +30,7 @@ from typing import Any, Final
 
 import yaml
 
+from mergepatch import patched
 from playerscore.edits import Violation
 from playerscore.names import frame_key
 
@@ -60,19 +61,6 @@ class Case:
     def slug(self) -> str:
         """A name for its object."""
         return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")[:60].strip("-")
-
-
-def patched(target: Any, patch: Any) -> Any:
-    """RFC 7386, as an API server applies it."""
-    if not isinstance(patch, dict):
-        return deepcopy(patch)
-    result = deepcopy(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = patched(result.get(key), value)
-    return result
 
 
 def _merged(under: Any, over: Any) -> Any:

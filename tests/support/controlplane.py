@@ -72,7 +72,33 @@ class ControlPlaneError(RuntimeError):
     """A program of the control plane ended or did not become ready in time."""
 
 
-class ControlPlane:
+class Running:
+    """Something with a `start` and a `stop`, as a context manager; what a failed start began is ended too."""
+
+    def start(self) -> None:
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+class ControlPlane(Running):
     """An etcd and a kube-apiserver of one's own, from ``__enter__`` to ``__exit__``.
 
     Args:
@@ -92,22 +118,6 @@ class ControlPlane:
         self.ca = self.folder / "ca.crt"
         self.kubeconfig = self.folder / "kubeconfig"
         self._processes: list[tuple[str, subprocess.Popen[bytes]]] = []
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def start(self) -> None:
         """Build what is missing, start everything and wait until it is ready."""

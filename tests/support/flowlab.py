@@ -16,15 +16,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
 from builders import make_player, make_preview, make_result, make_target, manifest
 from chart import NAMESPACE as SYSTEM
 from chart import render
-from controlplane import ControlPlane, ensure_tools, free_ports
+from controlplane import ControlPlane, Running, ensure_tools, free_ports
 from playerscore import names
 
 Json = dict[str, Any]
@@ -67,7 +66,7 @@ class Program:
     process: subprocess.Popen[bytes]
 
 
-class FlowLab:
+class FlowLab(Running):
     """An installed release without nodes, from `__enter__` to `__exit__`; `admit` turns the webhook on."""
 
     def __init__(self, *, with_api: bool = False) -> None:
@@ -83,23 +82,7 @@ class FlowLab:
         self.programs: list[Program] = []
         self.api_url = ""
 
-    def __enter__(self) -> Self:
-        try:
-            self._start()
-        except BaseException:
-            self._stop()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stop()
-
-    def _start(self) -> None:
+    def start(self) -> None:
         self.plane.start()
         self.http = httpx.Client(
             base_url=self.plane.url, headers=self.plane.headers(), verify=self._trust(), timeout=20
@@ -110,7 +93,7 @@ class FlowLab:
         if self.with_api:
             self._start_api()
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
         for program in self.programs:
             # How they leave is another test's matter; a frozen one would not.
             program.process.kill()

@@ -15,8 +15,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import yaml
 from cryptography import x509
@@ -25,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 import gomodule
-from controlplane import ControlPlane, ensure_tools, free_ports
+from controlplane import ControlPlane, Running, ensure_tools, free_ports
 
 Json = dict[str, Any]
 SYSTEM = "kueue-system"
@@ -38,7 +37,7 @@ KINDS = ("batch", GROUP)
 START_SECONDS = 240.0
 
 
-class Kueue:
+class Kueue(Running):
     """A running manager, from `__enter__` to `__exit__`."""
 
     def __init__(self, plane: ControlPlane) -> None:
@@ -46,7 +45,7 @@ class Kueue:
         self.folder = plane.folder / "kueue"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
         bin_folder = ensure_tools("kueue", "helm")
         self.folder.mkdir()
         self._certificates = certificates(f"kueue-webhook-service.{SYSTEM}.svc", "localhost")
@@ -62,22 +61,9 @@ class Kueue:
                 stdout=log,
                 stderr=log,
             )
-        try:
-            self._wait_until_it_admits()
-        except BaseException:
-            self._stop()
-            raise
-        return self
+        self._wait_until_it_admits()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stop()
-
-    def _stop(self) -> None:
+    def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
             try:

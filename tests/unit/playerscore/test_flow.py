@@ -21,6 +21,7 @@ from builders import (
     make_target,
     make_track,
 )
+from mergepatch import patched
 from playerscore import flow, names
 from playerscore.errors import FlowError
 from playerscore.geometry import Box
@@ -259,20 +260,7 @@ TREES = st.recursive(
 )
 
 
-def merged(target: object, patch: object) -> object:
-    """RFC 7386, as an API server applies it."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merged(result.get(key), value)
-    return result
-
-
 @given(TREES, TREES)
 def test_the_patch_makes_the_new_of_the_old_and_is_empty_for_the_same(old: dict, new: dict) -> None:
-    assert merged(old, flow.merge_patch(old, new)) == new
+    assert patched(old, flow.merge_patch(old, new)) == new
     assert flow.merge_patch(new, new) == {}

@@ -2,7 +2,8 @@
 
 import pytest
 
-from admissioncases import CASES, Case, patched
+from admissioncases import CASES, Case
+from mergepatch import patched
 from playerscore import refusals
 from playerscore.admission import Judgement, judge_create, judge_update
 from playerscore.names import IOU_THRESHOLD

@@ -18,6 +18,7 @@ from builders import (
     make_status,
     make_target,
 )
+from mergepatch import patched
 from playerscore.names import ConditionType, Step
 from playerscore.resources import Progress, Retry, ScoringJobStatus
 from playerscore_operator.decide import Decision, decide
@@ -77,18 +78,8 @@ def stored(observed: Observed, decision: Decision, **changes: Any) -> Observed:
     """The world after the decision's status write, without children."""
     assert decision.status is not None
     before = observed.status.model_dump(mode="json", exclude_none=True)
-    status = ScoringJobStatus.model_validate(merge(before, decision.status))
+    status = ScoringJobStatus.model_validate(patched(before, decision.status))
     return replace(observed, status=status, **changes)
-
-
-def merge(before: Any, patch: Any) -> Any:
-    """A merge patch (RFC 7386)."""
-    if not isinstance(patch, dict):
-        return patch
-    merged = dict(before) if isinstance(before, dict) else {}
-    for key, value in patch.items():
-        merged[key] = merge(merged.get(key), value)
-    return {key: value for key, value in merged.items() if value is not None}
 
 
 def created(decision: Decision) -> list[str]:

@@ -25,6 +25,7 @@ from builders import (
     make_target,
     manifest,
 )
+from mergepatch import patched
 from playerscore import edits, steps
 from playerscore.names import FINISHED, ConditionType, Step
 from playerscore.resources import Retry, ScoringJob, ScoringJobSpec
@@ -45,19 +46,6 @@ class ConflictError(Exception):
 
 class DiedError(Exception):
     """The operator was killed between two writes."""
-
-
-def merge(before: Any, patch: Any) -> Any:
-    """A merge patch (RFC 7386)."""
-    if not isinstance(patch, dict):
-        return patch
-    merged = dict(before) if isinstance(before, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        else:
-            merged[key] = merge(merged.get(key), value)
-    return merged
 
 
 class Store:
@@ -91,14 +79,14 @@ class Store:
     def write_status(self, patch: Json, version: str | None = None) -> None:
         if version is not None and version != self.body["metadata"]["resourceVersion"]:
             raise ConflictError
-        changed = merge(self.body, {"status": patch})
+        changed = patched(self.body, {"status": patch})
         ScoringJob.model_validate(changed)
         if changed != self.body:
             self.body = changed
             self.touch()
 
     def write_spec(self, patch: Json) -> None:
-        changed = merge(self.body, {"spec": patch})
+        changed = patched(self.body, {"spec": patch})
         if changed["spec"] != self.body["spec"]:
             changed["metadata"]["generation"] += 1
             self.body = changed
@@ -219,7 +207,7 @@ class Cluster(RuleBasedStateMachine):
     # --- people, as admission lets them ---------------------------------------------------------------------
 
     def edit(self, patch: Json) -> None:
-        new = ScoringJobSpec.model_validate(merge(self.store.body["spec"], patch))
+        new = ScoringJobSpec.model_validate(patched(self.store.body["spec"], patch))
         if not edits.check(self.store.job.spec, new, self.store.job.status):
             self.store.write_spec(patch)
             self.highest = (Step.EXTRACTING_PREVIEW, self.store.body["metadata"]["generation"])
