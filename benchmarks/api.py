@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
+import machine
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
@@ -300,7 +301,7 @@ def main() -> int:
         figures, ratios = asyncio.run(run(lab, url, process.pid, chosen.streams))
     written = {
         "command": "make bench-api",
-        "machine": f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} at the end",
+        "machine": machine.described(),
         "note": (
             "Callers, API, API server and etcd share the machine. A step through the API is a GET, the judgement "
             "and a PATCH, beside the GET and the PATCH that it is compared with."

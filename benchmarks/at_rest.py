@@ -8,12 +8,12 @@
 import argparse
 import asyncio
 import json
-import os
 import time
 import urllib.request
 from pathlib import Path
 from typing import Any
 
+import machine
 from reconcile import JOBS, MERGE, Bench, Kube, Process, _plane, _until_leading, preview, spread
 
 from builders import make_spec, manifest
@@ -111,9 +111,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULT)
     options = parser.parse_args()
     figures = asyncio.run(run(options.sizes))
-    machine = f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} at the end"
     options.out.write_text(
-        json.dumps({"command": "make bench-at-rest", "machine": machine, "figures": figures}, indent=1) + "\n"
+        json.dumps(
+            {"command": "make bench-at-rest", "machine": machine.described(), "figures": figures}, indent=1
+        )
+        + "\n"
     )
 
 

@@ -6,13 +6,14 @@ the fastest run of each counts, in seconds of wall time, and as a multiple of `k
 """
 
 import json
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import machine
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
@@ -42,7 +43,7 @@ def main() -> None:
         seconds = measured(desk)
     result = {
         "command": "make bench-cli",
-        "machine": f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} at the end",
+        "machine": machine.described(),
         "note": f"fastest of {ROUNDS} interleaved runs; {JOBS} jobs in the list",
         "figures": {f"{name}_seconds": round(value, 3) for name, value in seconds.items()},
         "ratios": ratios(seconds),

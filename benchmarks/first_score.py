@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import machine
+
 from playerscore_clips.match import ClipSettings, render_clip
 from playerscore_worker import frames
 from playerscore_worker.cpus import cpu_limit
@@ -192,7 +194,7 @@ def main() -> int:
     ratio = round(figures["worker_fps"] / figures["decode_fps"], 3)
     written = {
         "command": "make bench-first-score",
-        "machine": f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} at the end",
+        "machine": machine.described(),
         "figures": figures,
         "ratios": {"worker_of_decode": ratio},
     }

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
+import machine
 import orjson
 
 ROOT = Path(__file__).parents[1]
@@ -670,10 +671,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULT)
     options = parser.parse_args()
     done = asyncio.run(run(options))
-    load = os.getloadavg()[0]
     whole = {
         "command": "make bench-reconcile",
-        "machine": f"{os.cpu_count()} CPUs, load {load:.1f} at the end",
+        "machine": machine.described(),
         **done,
     }
     old = json.loads(options.out.read_text()) if options.out.exists() else {}

@@ -31,6 +31,7 @@ from xml.etree import ElementTree
 import aiohttp
 import grpc
 import httpx
+import machine
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 
 ROOT = Path(__file__).parents[1]
@@ -686,8 +687,7 @@ def write(part: str, found: Json) -> None:
         ratios |= found
     else:
         figures |= found
-    machine = f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} at the end"
-    machines = known.get("machine", {}) | {part: machine}
+    machines = known.get("machine", {}) | {part: machine.described()}
     whole = {"command": "make bench-webhook", "machine": machines, "figures": figures, "ratios": ratios}
     RESULT.write_text(json.dumps({**whole, "notes": NOTES}, indent=1) + "\n")
 
