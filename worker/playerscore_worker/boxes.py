@@ -15,9 +15,8 @@ def iou_matrix(boxes_a_xyxy: AnyFloats, boxes_b_xyxy: AnyFloats) -> Floats:
     """IoU of every a with every b, shape (a, b), range [0, 1]; 0 for boxes without area."""
     shared = _intersections(boxes_a_xyxy, boxes_b_xyxy)
     union = areas(boxes_a_xyxy)[:, None] + areas(boxes_b_xyxy)[None] - shared
-    return np.asarray(
-        np.where(shared > 0, shared / np.maximum(union, np.finfo(np.float64).tiny), 0.0), np.float64
-    )
+    # Where something is shared the union is no less, however small: it needs no floor.
+    return np.divide(shared, union, out=np.zeros_like(shared), where=shared > 0)
 
 
 def cover_matrix(boxes_a_xyxy: AnyFloats, boxes_b_xyxy: AnyFloats) -> Floats:
