@@ -6,6 +6,8 @@ from typing import NamedTuple
 from playerscore.names import FINISHED, Reason
 from playerscore.resources import ScoringJobSpec, ScoringJobStatus
 
+NEVER = {Reason.VIDEO_IMMUTABLE: "video", Reason.MANAGED_BY_IMMUTABLE: "managed_by"}
+"""Rules of the gates and not of the CRD, whose 422 makes `kubectl apply --force` delete and recreate the job."""
 FROZEN = ("player_ref", "target", "analysis", "runtime_name")
 
 
@@ -39,12 +41,10 @@ def state(spec: ScoringJobSpec, status: ScoringJobStatus | None) -> State:
 def check(old: ScoringJobSpec, new: ScoringJobSpec, status: ScoringJobStatus | None) -> list[Violation]:
     """Every forbidden change between two specs."""
     found = []
-    if old.video != new.video:
-        found.append(
-            Violation(
-                Reason.VIDEO_IMMUTABLE, "spec.video", "spec.video never changes; create a new job instead"
-            )
-        )
+    for reason, name in NEVER.items():
+        if getattr(old, name) != getattr(new, name):
+            field = _field(name)
+            found.append(Violation(reason, field, f"{field} never changes; create a new job instead"))
     row = state(old, status)
     if row is State.RUNNING:
         found += _frozen(old, new, Reason.JOB_RUNNING, "an attempt runs: pause the job first")
@@ -63,5 +63,8 @@ def check(old: ScoringJobSpec, new: ScoringJobSpec, status: ScoringJobStatus | N
 
 def _frozen(old: ScoringJobSpec, new: ScoringJobSpec, reason: Reason, why: str) -> list[Violation]:
     changed = [name for name in FROZEN if getattr(old, name) != getattr(new, name)]
-    fields = [ScoringJobSpec.model_fields[name].alias or name for name in changed]
-    return [Violation(reason, f"spec.{field}", f"spec.{field} cannot change, {why}") for field in fields]
+    return [Violation(reason, _field(name), f"{_field(name)} cannot change, {why}") for name in changed]
+
+
+def _field(name: str) -> str:
+    return f"spec.{ScoringJobSpec.model_fields[name].alias or name}"

@@ -60,6 +60,11 @@ CATALOGUE: Final[dict[str, Entry]] = {
     "VIDEO_IMMUTABLE": Entry(
         409, "spec.video never changes; create a new job.", "Create a new job with the other video."
     ),
+    "MANAGED_BY_IMMUTABLE": Entry(
+        409,
+        "spec.managedBy never changes; create a new job.",
+        "Create a new job that names its controller from the beginning.",
+    ),
     "INVALID": Entry(
         422,
         "A field has a value that is not allowed; `field` names it.",

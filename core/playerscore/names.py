@@ -81,6 +81,7 @@ class Reason(StrEnum):
     JOB_RUNNING = "JOB_RUNNING"
     JOB_FINISHED = "JOB_FINISHED"
     VIDEO_IMMUTABLE = "VIDEO_IMMUTABLE"
+    MANAGED_BY_IMMUTABLE = "MANAGED_BY_IMMUTABLE"
     # the life of a job
     PREVIEW_READY = "PreviewStored"
     PREVIEW_RUNNING = "PreviewRunning"

@@ -199,18 +199,6 @@ class Retry(KubeModel):
 class ScoringJobSpec(KubeModel):
     """What to score. A job starts as a draft (`suspend: true`)."""
 
-    model_config = KubeModel.model_config | ConfigDict(
-        json_schema_extra=_rules(
-            (
-                (
-                    "has(self.managedBy) == has(oldSelf.managedBy) && "
-                    "(!has(self.managedBy) || self.managedBy == oldSelf.managedBy)"
-                ),
-                "managedBy never changes",
-            ),
-        )
-    )
-
     display_name: Annotated[str, Field(max_length=200)] | None = None
     """A name for people."""
     video: Video

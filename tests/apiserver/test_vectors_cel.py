@@ -199,6 +199,7 @@ MUTANTS = {
         "false && object.spec.?suspend",
     ),
     "another video is taken": ("object.spec.video != variables.old.video", "false"),
+    "another controller is taken": ("object.spec.?managedBy != variables.old.?managedBy", "false"),
     "coherence is said before readiness": (
         "variables.readiness + variables.coherence",
         "variables.coherence + variables.readiness",
@@ -255,6 +256,7 @@ EDITED = {
     "runtimeName": 0.1,
     "ttlSecondsAfterFinished": 0.1,
     "video": 0.05,
+    "managedBy": 0.05,
 }
 """How often a write changes each field."""
 
@@ -290,7 +292,8 @@ class Dice:
         )
         kept = self._some(0.9, player_ref=player, target=target) | self._some(0.5, ttlSecondsAfterFinished=60)
         video = {"uri": choice(["s3://a/b", "s3://a/c"])}
-        return {"video": video, "suspend": self._often(0.6)} | free | kept
+        managed = self._some(0.2, managedBy=choice(["example.com/one", "example.com/other"]))
+        return {"video": video, "suspend": self._often(0.6)} | free | kept | managed
 
     def _status(self) -> Any:
         choice, number = self._random.choice, self._random.randint
@@ -338,6 +341,7 @@ def test_jobs_and_edits_at_random_are_judged_alike_word_for_word(seed: int) -> N
         "NOT_READY",
         "JOB_RUNNING",
         "JOB_FINISHED",
+        "MANAGED_BY_IMMUTABLE",
         "another player",
     ):
         assert any(code in text for text in told), f"{code} never came up"

@@ -206,7 +206,7 @@ def _update(request: Request, new: ScoringJobSpec, warnings: list[str]) -> Verdi
     stored = request.old_object.spec if request.old_object else NULL
     old, _ = _read(ScoringJobSpec, stored)
     if old is None and isinstance(before := msgspec.json.decode(stored), dict):
-        # Its video cannot be read; that it stays is also the CRD's own rule.
+        # Its video cannot be read, and is taken for the new one.
         video = new.video.model_dump(mode="json", by_alias=True)
         old, _ = lenient.read(ScoringJobSpec, before | {"video": video})
     # The stored status: the API server drops what a client sent before validating webhooks run.

@@ -50,6 +50,8 @@ def changed(spec: Any, **changes: Any) -> Any:
         (QUEUED, {"ttl_seconds_after_finished": 60}, DONE, []),
         # the video, never
         (DRAFT, {"video": Video(uri="s3://other/x.mp4")}, NEVER, [Reason.VIDEO_IMMUTABLE]),
+        # nor who manages it
+        (DRAFT, {"managed_by": "example.com/other"}, NEVER, [Reason.MANAGED_BY_IMMUTABLE]),
         # coherence, when the selection changes or the job is enqueued
         (DRAFT, {"target": make_target(ELSEWHERE)}, NEVER, [Reason.TARGET_MISMATCH]),
         (DRAFT, {"target": FORCED}, NEVER, []),
