@@ -1,4 +1,7 @@
-"""`python -m playerscore_worker report|fetch|preview|analyze`: one verb for each container of the pod."""
+"""`python -m playerscore_worker report|fetch|preview|analyze`: one verb for each container of the pod.
+
+A fifth, `alive`, is what the kubelet asks the working container now and then.
+"""
 
 import logging
 import os
@@ -22,6 +25,9 @@ from playerscore_worker.cpus import cpu_limit
 from playerscore_worker.pod import Pod
 
 SOURCE_PATIENCE_SECONDS = 120.0
+STALL_VARIABLE = "PLAYERSCORE_STALL_SECONDS"
+STALL_SECONDS = 600.0
+"""Between two signs of progress lie seconds, on a busy node a minute or two; after so long nothing will come."""
 WEIGHTS_BYTES = 2 * 2**30
 WEIGHTS_SECONDS = 1800.0
 EXIT_TOLD = 128 + signal.SIGTERM
@@ -151,6 +157,13 @@ def analyze(files: Pod) -> None:
     pod.write(files.done, {})
 
 
+def alive(files: Pod) -> None:
+    """Whether the work still moves: the liveness probe. Raises WorkerError, whose words the job will tell."""
+    silent = files.silent_seconds(time.time())
+    if silent > float(os.environ.get(STALL_VARIABLE, STALL_SECONDS)):
+        raise WorkerError("WORKER_FAILED", f"No progress for {silent:.0f} s: the worker hangs")
+
+
 def _progress(files: Pod) -> Callable[[float, str], None]:
     """Tells the reporter how far it is, at most four times a second."""
     last = 0.0
@@ -169,6 +182,7 @@ VERBS: dict[str, Callable[[Pod], None]] = {
     "fetch": fetch,
     "preview": preview,
     "analyze": analyze,
+    "alive": alive,
 }
 
 

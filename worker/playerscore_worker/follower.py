@@ -93,8 +93,11 @@ def follow(
     max_fps: float | None = None,
     on_progress: Progress = lambda share, message: None,
     limits: Limits | None = None,
+    memory_failures: int = 0,
 ) -> FollowedPath:
     """Follow one player through start_sec <= time < end_sec. Raises VideoError.
+
+    Each of the `memory_failures` that came before halves the segment that is held in memory.
 
     A confirmed frame outside the range is moved to the range's nearer end only by following there: the range
     is widened to contain it, and the samples outside are dropped at the end.
@@ -104,13 +107,21 @@ def follow(
         end = min(end_sec if end_sec is not None else info.duration_sec + 1, info.duration_sec + 1)
         fps = min(max_fps or info.fps, info.fps)
         first = max(0.0, min(start_sec, start.time_sec))
-        walker = _Walker(decoder, detector, start, fps, (first, max(end, start.time_sec)), on_progress)
+        walker = _Walker(
+            decoder, detector, start, fps, (first, max(end, start.time_sec)), memory_failures, on_progress
+        )
         samples = in_time_order(walker.backwards(), walker.forwards())
     samples = [s for s in samples if start_sec - 1e-3 <= s.time_sec < end]
     if not samples:
         raise VideoError("VIDEO_RANGE_EMPTY", f"{start_sec} s to {end_sec} s holds no frame of the video")
     on_progress(1.0, f"{len(samples)} frames followed")
     return FollowedPath(samples, start, fps, info.width, info.height)
+
+
+def segment_frames(frame_bytes: float, memory_failures: int) -> int:
+    """How many frames are held in memory: never fewer than the way back of a segment needs."""
+    fitting = min(SEGMENT_FRAMES, int(SEGMENT_BYTES / max(1.0, frame_bytes)))
+    return max(MIN_SEGMENT_FRAMES, fitting >> memory_failures)
 
 
 class _Walker:
@@ -123,6 +134,7 @@ class _Walker:
         start: Start,
         fps: float,
         range_sec: tuple[float, float],
+        memory_failures: int,
         on_progress: Progress,
     ) -> None:
         self._decoder, self._detector, self._start, self._fps = decoder, detector, start, fps
@@ -132,8 +144,7 @@ class _Walker:
         tall = start.box_xywh.h * info.height
         self._scale = min(1.0, WORKING_HEIGHT_PX / max(1.0, tall))
         frame_bytes = info.width * info.height * 3 * self._scale**2
-        fitting = int(SEGMENT_BYTES / max(1.0, frame_bytes))
-        self._length = int(np.clip(fitting, MIN_SEGMENT_FRAMES, SEGMENT_FRAMES))
+        self._length = segment_frames(frame_bytes, memory_failures)
         self._seam = max(2, int(self._length * SEAM_SHARE))
         self._expected = max(1.0, (min(self._end_sec, info.duration_sec) - self._begin_sec) * fps)
 

@@ -29,6 +29,13 @@ TASK: TypeAdapter[PreviewTask | AnalysisTask] = TypeAdapter(Task)
 EXIT_MACHINE: Final = 1
 # JSON escapes may double a message; twice this and the frame around it stay below the limit.
 FAILURE_BYTES: Final = 1900
+# Other failures of a GPU (an illegal access, an uncorrectable error, a lost device) are the machine's.
+MEMORY_WORDS: Final = (
+    "failed to allocate",
+    "cuda out of memory",
+    "cuda error: out of memory",
+    "status_alloc_failed",
+)
 # What the detector may be read by, which the library tells from the file's name.
 WEIGHTS_SUFFIXES: Final = frozenset({".pt", ".onnx", ".engine"})
 
@@ -98,6 +105,11 @@ class Pod:
     def artifacts(self) -> Path:
         return self.out / "artifacts"
 
+    def silent_seconds(self, now: float) -> float:
+        """How long nothing has moved since the video was there; 0 before that, and when the work is done."""
+        moved = [path.stat().st_mtime for path in (self.fetched, self.progress, self.result) if path.exists()]
+        return 0.0 if self.done.exists() or not moved else max(0.0, now - max(moved))
+
     def say(self, message: str) -> None:
         """Write the container's last words, cut to what Kubernetes keeps."""
         content = message.encode()[:TERMINATION_MESSAGE_BYTES]
@@ -135,10 +147,11 @@ def failure(error: BaseException) -> tuple[int, Failure]:
 
 
 def _out_of_memory(error: BaseException) -> bool:
-    """Of the machine or of its GPU; torch and onnxruntime have types and words of their own for it."""
-    name = type(error).__name__
-    said = isinstance(error, RuntimeError) and "failed to allocate memory" in str(error).lower()
-    return isinstance(error, MemoryError) or name == "OutOfMemoryError" or said
+    """Of the machine or of its GPU; torch, CUDA, OpenCV and onnxruntime have words of their own for it."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    said = str(error).lower()
+    return any(words in said for words in MEMORY_WORDS)
 
 
 def _words(code: str, message: str) -> Failure:

@@ -91,7 +91,8 @@ def run_analysis(
     task: AnalysisTask, video: Path, sha256: str, on_progress: Progress, weights: Path | None = None
 ) -> Analysed:
     """Follow the confirmed player, measure and rate. Raises VideoError."""
-    detector = _detector(task.detector, weights)
+    memory_failures = task.memory_failures or 0
+    detector = load(task.detector.name, weights, cpu_limit(), memory_failures)
     analysis = task.analysis
     box = task.target.bbox.box
     path = follow(
@@ -103,6 +104,7 @@ def run_analysis(
         analysis.max_fps,
         lambda share, message: on_progress(FOLLOWING_SHARE * share, message),
         _limits(task.video_limits),
+        memory_failures,
     )
     measured = signals.measure(path)
     rating = rate(measured)

@@ -5,6 +5,7 @@ import pytest
 
 from playerscore_worker.camera import STILL, CameraStep
 from playerscore_worker.detectors import Detections
+from playerscore_worker.follower import segment_frames
 from playerscore_worker.following import assignment, entities, refind, shots
 from playerscore_worker.following.appearance import BIN_COUNT, colour_distance
 from playerscore_worker.following.scene import Seen
@@ -173,3 +174,20 @@ def test_a_cut_stands_out_from_the_jumps_around_it_and_no_camera_explains_it() -
 
 def test_colour_distance_is_none_for_the_same_and_one_for_strangers() -> None:
     assert colour_distance(RED, np.concatenate([RED, BLUE]))[0] == pytest.approx([0, 1])
+
+
+@pytest.mark.parametrize(
+    ("frame_bytes", "memory_failures", "expected"),
+    [
+        pytest.param(1 << 20, 0, 150, id="a small picture, the whole length"),
+        pytest.param(1 << 20, 1, 75, id="out of memory once, half of it"),
+        pytest.param(2 << 20, 0, 96, id="a larger picture, what fits"),
+        pytest.param(2 << 20, 1, 48, id="out of memory once, half of what fitted"),
+        pytest.param(2 << 20, 9, 24, id="never less than a way back needs"),
+        pytest.param(64 << 20, 0, 24, id="a huge picture"),
+    ],
+)
+def test_a_segment_is_halved_for_each_time_that_memory_ran_out(
+    frame_bytes: int, memory_failures: int, expected: int
+) -> None:
+    assert segment_frames(frame_bytes, memory_failures) == expected

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 
 from builders import IMAGE
@@ -144,6 +145,12 @@ class OutOfMemoryError(RuntimeError):
         (WorkerError("WORKER_FAILED", "x"), 1, "WORKER_FAILED"),
         (MemoryError(), 43, "OUT_OF_MEMORY"),
         (OutOfMemoryError("CUDA out of memory"), 43, "OUT_OF_MEMORY"),
+        (RuntimeError("CUDA error: out of memory"), 43, "OUT_OF_MEMORY"),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), 43, "OUT_OF_MEMORY"),
+        (cv2.error("(-4:Insufficient memory) Failed to allocate 9 bytes"), 43, "OUT_OF_MEMORY"),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), 1, "WORKER_FAILED"),
+        (RuntimeError("CUDA error: uncorrectable ECC error encountered"), 1, "WORKER_FAILED"),
+        (RuntimeError("CUDA error: unspecified launch failure (Xid 79)"), 1, "WORKER_FAILED"),
         (RuntimeError("BFCArena: Failed to allocate memory for requested buffer"), 43, "OUT_OF_MEMORY"),
         (ValueError("surprise"), 1, "WORKER_FAILED"),
     ],
@@ -182,3 +189,38 @@ def test_a_waiting_container_leaves_at_once_when_it_is_told_to(files: Pod) -> No
     )
 
     assert done.returncode == 143
+
+
+@pytest.mark.parametrize(
+    ("ages", "silent"),
+    [
+        pytest.param({}, 0, id="the video is not there yet"),
+        pytest.param({"fetched": 50}, 50, id="nothing was told since the video came"),
+        pytest.param({"fetched": 500, "progress": 3}, 3, id="it moves"),
+        pytest.param({"fetched": 500, "progress": 90, "result": 7}, 7, id="pictures are drawn"),
+        pytest.param({"fetched": 500, "progress": 400}, 400, id="it hangs"),
+        pytest.param({"fetched": 500, "progress": 400, "done": 300}, 0, id="it is done"),
+    ],
+)
+def test_silence_is_counted_from_the_last_thing_that_moved(
+    files: Pod, ages: dict[str, float], silent: float
+) -> None:
+    for name, age in ages.items():
+        path: Path = getattr(files, name)
+        pod.write(path, {})
+        os.utime(path, (1e9 - age, 1e9 - age))
+
+    assert files.silent_seconds(1e9) == silent
+
+
+def test_the_probe_says_why_a_hanging_worker_is_ended(files: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
+    pod.write(files.fetched, {})
+
+    assert worker.main(["alive"]) == 0
+    assert not files.termination.exists()
+
+    monkeypatch.setenv("PLAYERSCORE_STALL_SECONDS", "0")
+
+    assert worker.main(["alive"]) == 1
+    words = Failure.model_validate_json(files.termination.read_bytes())
+    assert words.message.startswith("No progress for ")

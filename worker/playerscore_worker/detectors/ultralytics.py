@@ -21,6 +21,8 @@ NET_HEIGHT_PX: Final = 64.0
 # The models score small people low; the follower weighs boxes by their scores.
 MIN_SCORE: Final = 0.1
 MAX_IMAGE_PX: Final = 1920
+# Smaller pictures find nobody.
+MIN_IMAGE_PX: Final = 480
 
 
 class UltralyticsDetector:
@@ -28,7 +30,7 @@ class UltralyticsDetector:
 
     name = "ultralytics"
 
-    def __init__(self, weights: Path, threads: int) -> None:
+    def __init__(self, weights: Path, threads: int, memory_failures: int = 0) -> None:
         import torch
         from ultralytics import YOLO
 
@@ -38,6 +40,7 @@ class UltralyticsDetector:
         self._model = YOLO(str(weights), task="detect")
         self._device = "cuda:0" if torch.cuda.is_available() else "cpu"
         self._person = _person_class(self._model.names)
+        self._max_image_px = max(MIN_IMAGE_PX, MAX_IMAGE_PX >> memory_failures)
 
     def detect_window(
         self, image: Image, window_xyxy: NDArray[np.float64], body_height_px: float
@@ -52,7 +55,7 @@ class UltralyticsDetector:
 
     def detect_frame(self, image: Image, expected_heights_px: Sequence[float]) -> Detections:
         # One pass: these models cope with a range of sizes, so the smallest expected people decide the zoom.
-        zoom = min(NET_HEIGHT_PX / min(expected_heights_px), MAX_IMAGE_PX / max(image.shape[:2]))
+        zoom = min(NET_HEIGHT_PX / min(expected_heights_px), self._max_image_px / max(image.shape[:2]))
         height, width = image.shape[:2]
         return self.detect_window(image, np.array([0.0, 0.0, width, height]), NET_HEIGHT_PX / zoom)
 
