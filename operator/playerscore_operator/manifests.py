@@ -198,7 +198,7 @@ def _pod(
             _reporter(runtime, task, api_url),
             _container("fetch", "fetch", runtime, task, SMALL),
         ],
-        "containers": [_container("analyze", verb, runtime, task, _resources(runtime, accelerator))],
+        "containers": [_worker(verb, runtime, task, _resources(runtime, accelerator))],
         "volumes": _volumes(task),
     }
     if priority:
@@ -242,6 +242,19 @@ def _container(name: str, verb: str, runtime: ScoringRuntimeSpec, task: PodTask,
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [{"name": "work", "mountPath": WORK}, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
     }
+
+
+def _worker(verb: str, runtime: ScoringRuntimeSpec, task: PodTask, resources: Json) -> Json:
+    """The container that works; the kubelet ends it when nothing moves any more."""
+    container = _container("analyze", verb, runtime, task, resources)
+    container["livenessProbe"] = {
+        "exec": {"command": ["python", "-m", "playerscore_worker", "alive"]},
+        "periodSeconds": 60,
+        # Python starts slowly on a busy node.
+        "timeoutSeconds": 30,
+        "failureThreshold": 3,
+    }
+    return container
 
 
 def _reporter(runtime: ScoringRuntimeSpec, task: PodTask, api_url: str) -> Json:
