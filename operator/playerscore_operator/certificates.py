@@ -232,7 +232,7 @@ async def keep(cluster: Cluster, settings: Settings) -> None:
     """Look again and again; tries soon after a failure. Runs until cancelled."""
     while True:
         try:
-            await ensure(cluster, settings, dt.datetime.now(dt.UTC))
+            await ensure(cluster, settings, cluster.now())
             await asyncio.sleep(settings.certificate_check_seconds)
         except (ApiError, OSError, TimeoutError) as error:
             log.warning("certificate not settled", error=str(error))

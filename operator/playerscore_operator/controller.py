@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from datetime import UTC, datetime
 
 import structlog
 from pydantic import ValidationError
@@ -115,7 +114,7 @@ class Controller:
     def _decide(self, observed: Observed | None) -> Decision:
         if observed is None:
             return Decision()
-        return decide(observed, datetime.now(UTC), self.settings.api_url)
+        return decide(observed, self.cluster.now(), self.settings.api_url)
 
     async def _refused(self, key: Key, error: RefusedError) -> None:
         """Tell on the job why it has no child. The queue brings it back, later each time."""
@@ -123,7 +122,7 @@ class Controller:
         observed = await self.world.live(key)
         if observed is None or observed.finished:
             return
-        decision = refused(observed, error.body, error.words, datetime.now(UTC))
+        decision = refused(observed, error.body, error.words, self.cluster.now())
         self.watched.let_go(key)
         await write(self.cluster, observed, decision)
         await tell(self.cluster, observed, decision)
@@ -137,7 +136,7 @@ class Controller:
             self.watched.let_go(key)
         if observed.finished:
             self.watched.release(observed.uid)
-        metrics.record(observed, decision, datetime.now(UTC))
+        metrics.record(observed, decision, self.cluster.now())
         _tell(decision)
         if decision.requeue_seconds is not None:
             self.queue.add_after(key, decision.requeue_seconds)

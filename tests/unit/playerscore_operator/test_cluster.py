@@ -1,6 +1,8 @@
 """What the client makes of servers that do not answer, over a real socket."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 from kubernetes.aio import client
@@ -32,3 +34,28 @@ async def test_a_connection_closed_in_mid_request_is_an_api_error_and_ends_no_el
     assert raised.value.status == 0
     assert found is False
     assert answer.status == 0
+
+
+@pytest.mark.parametrize(
+    ("ahead", "counted"),
+    [
+        pytest.param(timedelta(minutes=10), True, id="this node is ten minutes behind"),
+        pytest.param(timedelta(minutes=-10), True, id="ten minutes ahead"),
+        pytest.param(timedelta(seconds=2), False, id="what an answer's way and its whole seconds may make"),
+    ],
+)
+async def test_the_time_is_the_api_servers(ahead: timedelta, counted: bool) -> None:
+    async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        date = format_datetime(datetime.now(UTC) + ahead, usegmt=True)
+        writer.write(f"HTTP/1.1 200 OK\r\nDate: {date}\r\nContent-Length: 2\r\n\r\n{{}}".encode())
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answers, "127.0.0.1", 0) as server:
+        cluster = await _cluster_behind(server)
+        await cluster.find("/api/v1/namespaces/default")
+        await cluster.close()
+
+    difference = (cluster.now() - datetime.now(UTC)).total_seconds()
+    assert difference == pytest.approx(ahead.total_seconds() if counted else 0.0, abs=1.5)
