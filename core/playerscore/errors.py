@@ -263,6 +263,11 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "The worker ran out of memory.",
         "It is retried smaller; then raise the runtime's memory, or set `spec.analysis.maxFps`.",
     ),
+    "DISRUPTED_TOO_OFTEN": Entry(
+        503,
+        "The cluster took the job's pod away again and again: evicted, preempted, drained.",
+        "Read why in the message: more memory or disk in the runtime's resources, or a higher priority.",
+    ),
     "WORKER_FAILED": Entry(
         503,
         "The worker failed; its last words are in the message.",

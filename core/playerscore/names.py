@@ -109,6 +109,7 @@ class Reason(StrEnum):
     QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
     JOB_DELETED = "JobDeleted"
     DISRUPTED = "Disrupted"
+    DISRUPTED_TOO_OFTEN = "DISRUPTED_TOO_OFTEN"
     NODE_LOST = "NodeLost"
 
 

@@ -299,6 +299,10 @@ class Run(KubeModel):
     """How many attempts the machine failed since a person last started the job."""
     memory_failures: Annotated[int, Field(ge=0, le=10_000)] | None = None
     """How many attempts ran out of memory since then; counted apart."""
+    disruptions: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    """How many pods the cluster took away since then (eviction, preemption, a lost node); counted apart too."""
+    disrupted_pod: Annotated[str, Field(max_length=253)] | None = None
+    """The last pod that is in that count."""
     failed_attempt: Annotated[int, Field(ge=0, le=10_000)] | None = None
     """The last attempt whose failure is in those counts."""
     retry_time: datetime | None = None

@@ -18,6 +18,9 @@ STOPPED = frozenset({Reason.SUSPENDED, Reason.STOPPING})
 """Reasons of Running that say: whatever is left of this attempt is to go, and counts no more."""
 UNSTARTED = frozenset({Reason.LAUNCHED, *REFUSED})
 """Reasons of Running that say: the attempt's Job was to be created."""
+MOST_DISRUPTIONS = 20
+"""So often may the cluster take a job's pod away: no try is counted for it, and it must end all the same. A pod
+that uses up its node is evicted again and again."""
 DELETED_RELAUNCH_SECONDS = 10.0
 """The least time between two attempts of which somebody deletes the Jobs."""
 
@@ -113,6 +116,8 @@ def launch(
             "attempt": attempt,
             "failures": (run.failures or 0) if again else 0,
             "memoryFailures": run.memory_failures if again else None,
+            "disruptions": run.disruptions if again else None,
+            "disruptedPod": None,
             "retryTime": None,
             "generation": observed.generation,
             "jobName": names.analysis_job_name(observed.uid, attempt),
@@ -201,12 +206,15 @@ def _pod_runs(pod: Json) -> Claim:
 def _runs(
     observed: Observed, runtime: ScoringRuntimeSpec, job: Json, pods: list[Json], now: datetime
 ) -> Outcome:
+    disrupted = _disruptions(observed, pods)
+    if disrupted.get("disruptions", 0) > MOST_DISRUPTIONS:
+        return _too_often(disrupted, pods)
     claims = _admission(observed, job)
     orphans = [name for name in children.live_analyses(observed) if name != job["metadata"]["name"]]
     if pod := children.running_pod(pods):
         claims[ConditionType.RUNNING] = _pod_runs(pod)
         started = observed.run.start_time or now
-        run: Json = {
+        run = disrupted | {
             "node": children.node_of(pod),
             "startTime": stamp(started),
             "firstStartTime": stamp(observed.run.first_start_time or started),
@@ -216,7 +224,25 @@ def _runs(
     if waiting.over is not None:
         return waits.failed(waiting.over)
     claims[ConditionType.RUNNING] = _pending(observed, job, waiting.words)
-    return Outcome(claims=claims, deletes=orphans, requeue_seconds=waiting.next_seconds)
+    return Outcome(claims=claims, run=disrupted, deletes=orphans, requeue_seconds=waiting.next_seconds)
+
+
+def _disruptions(observed: Observed, pods: list[Json]) -> Json:
+    """The count of the pods that were taken away, each once; empty when there is no new one."""
+    taken = [pod["metadata"]["name"] for pod in pods if children.disruption(pod)]
+    known = observed.run.disrupted_pod
+    fresh = taken[taken.index(known) + 1 :] if known in taken else taken
+    if not fresh:
+        return {}
+    return {"disruptions": (observed.run.disruptions or 0) + len(fresh), "disruptedPod": fresh[-1]}
+
+
+def _too_often(disrupted: Json, pods: list[Json]) -> Outcome:
+    last = next(words for pod in reversed(pods) if (words := children.disruption(pod)))
+    text = f"The cluster took the pod away {disrupted['disruptions']} times, at last with: {last}"
+    outcome = waits.failed(Ending(Blame.MACHINE, Reason.DISRUPTED_TOO_OFTEN, text))
+    outcome.run = disrupted
+    return outcome
 
 
 def _pending(observed: Observed, job: Json, words: str | None) -> Claim:

@@ -426,3 +426,55 @@ def test_a_job_with_a_time_to_live_is_looked_at_again_after_its_end() -> None:
 
     assert decision.status["progress"]["step"] == "COMPLETED"
     assert decision.requeue_seconds == 60
+
+
+def disrupted(name: str, created: str = "2026-01-01T11:59:00Z") -> dict[str, Any]:
+    taken = {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "reason": "EvictionByEvictionAPI",
+        "message": "a drain",
+    }
+    found = pod(phase="Running", conditions=[taken])
+    found["metadata"] |= {"name": name, "creationTimestamp": created}
+    return found
+
+
+def test_a_pod_that_is_taken_away_is_counted_once_and_no_try_is() -> None:
+    observed = running()
+    observed = with_child(observed, attempt(observed), pods=(disrupted("a"),))
+    first = decide(observed, NOW, API)
+
+    assert first.status is not None
+    assert first.status["run"] == {"disruptions": 1, "disruptedPod": "a"}
+
+    known = stored(observed, first)
+
+    assert decide(known, NOW, API).status is None
+
+    later = disrupted("b", "2026-01-01T12:00:00Z")
+    second = decide(replace(known, pods=[*known.pods, later]), NOW, API)
+
+    assert second.status is not None
+    assert second.status["run"] == {"disruptions": 2, "disruptedPod": "b"}
+
+
+def test_a_job_whose_pods_are_always_taken_away_ends_with_that_reason() -> None:
+    run = make_run(1, generation=3, disruptions=20, disrupted_pod="gone")
+    observed = running(make_status(run=run, conditions=[RUNS]))
+    decision = decide(with_child(observed, attempt(observed), pods=(disrupted("a"),)), NOW, API)
+
+    assert step(decision) == "FAILED"
+    assert claim(decision, ConditionType.SUCCEEDED) == ("False", "DISRUPTED_TOO_OFTEN")
+    assert decision.deletes == [f"sj-{UID}-1"]
+
+
+def test_a_retry_keeps_the_count_of_disruptions_and_a_person_clears_it() -> None:
+    run = make_run(1, generation=3, disruptions=7, disrupted_pod="gone", failed_attempt=1)
+    again = decide(running(make_status(run=run, conditions=[RUNS])), NOW, API)
+    resumed = decide(running(make_status(run=run, conditions=[PAUSED])), NOW, API)
+
+    assert again.status is not None
+    assert "disruptions" not in again.status["run"]
+    assert resumed.status is not None
+    assert resumed.status["run"]["disruptions"] is None
