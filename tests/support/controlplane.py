@@ -106,11 +106,19 @@ class ControlPlane(Running):
             collection, namespaces, service accounts).
         apiserver_args: further arguments of kube-apiserver, such as
             ``--feature-gates=...``.
+        etcd_args: further arguments of etcd, such as ``--quota-backend-bytes=...``.
     """
 
-    def __init__(self, *, controllers: bool = False, apiserver_args: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        controllers: bool = False,
+        apiserver_args: Sequence[str] = (),
+        etcd_args: Sequence[str] = (),
+    ) -> None:
         self.controllers = controllers
         self.apiserver_args = tuple(apiserver_args)
+        self.etcd_args = tuple(etcd_args)
         self.admin_token = secrets.token_urlsafe(24)
         self.folder = Path(tempfile.mkdtemp(prefix="controlplane-"))
         self.url = ""
@@ -188,6 +196,24 @@ class ControlPlane(Running):
         path.write_text(json.dumps(config))
         return path
 
+    def process(self, program: str) -> subprocess.Popen[bytes]:
+        """The running ``etcd``, ``kube-apiserver`` or ``kube-controller-manager``: for faults."""
+        return next(process for name, process in self._processes if name == program)
+
+    def kill(self, program: str) -> None:
+        """End a program as a lost machine does, in mid-sentence."""
+        self.process(program).kill()
+        self.process(program).wait()
+
+    def revive(self, program: str) -> None:
+        """Start a killed program again, where it was, and wait until everything is ready."""
+        dead = self.process(program)
+        _, *args = dead.args  # type: ignore[misc, union-attr] # always a list here
+        place = self._processes.index((program, dead))
+        self._run(program, *args)
+        self._processes[place] = self._processes.pop()
+        self._wait_until_ready("/readyz")
+
     def log(self, program: str) -> str:
         """Return what ``program`` (etcd, kube-apiserver, ...) has printed so far."""
         return (self.folder / f"{program}.log").read_text(errors="replace")
@@ -204,6 +230,7 @@ class ControlPlane(Running):
             f"--initial-advertise-peer-urls={peer}",
             f"--initial-cluster=default={peer}",
             "--unsafe-no-fsync",  # the data lives no longer than the process
+            *self.etcd_args,
         )
 
     def _start_apiserver(self, port: int, etcd_port: int) -> None:
@@ -242,7 +269,7 @@ class ControlPlane(Running):
         )
 
     def _run(self, program: str, *args: str) -> None:
-        with (self.folder / f"{program}.log").open("wb") as log:
+        with (self.folder / f"{program}.log").open("ab") as log:
             process = subprocess.Popen(
                 [str(self._bin / program), *args],
                 stdout=log,

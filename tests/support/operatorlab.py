@@ -122,19 +122,19 @@ class Lab:
         }
         path = f"/api/v1/namespaces/default/pods/{name}/binding"
         self.plane.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(binding))
-        self._patch_status("pod", name, _pod_status("Running", {"analyze": {"running": {}}}))
+        self._patch_status("pod", name, pod_status("Running", {"analyze": {"running": {}}}))
         return name
 
     def pod_ends(self, job: str, code: int = 0, message: str = "", container: str = "analyze") -> None:
         """End the pod; the Job controller draws the conclusion."""
         state = {"terminated": {"exitCode": code, "message": message}}
         phase = "Failed" if code else "Succeeded"
-        self._patch_status("pod", self.pod_of(job), _pod_status(phase, {container: state}))
+        self._patch_status("pod", self.pod_of(job), pod_status(phase, {container: state}))
 
     def pod_waits(self, job: str, reason: str, message: str) -> None:
         """The kubelet cannot start the container."""
         state = {"waiting": {"reason": reason, "message": message}}
-        self._patch_status("pod", self.pod_of(job), _pod_status("Pending", {"analyze": state}))
+        self._patch_status("pod", self.pod_of(job), pod_status("Pending", {"analyze": state}))
 
     def pod_goes(self, name: str) -> None:
         """A terminating pod is gone, as when its kubelet says so."""
@@ -190,7 +190,8 @@ class Lab:
         return self.selected(name) | {"suspend": False, "preview": {"disabled": True}}
 
 
-def _pod_status(phase: str, containers: Json) -> Json:
+def pod_status(phase: str, containers: Json) -> Json:
+    """The status that a kubelet writes, by the containers' states."""
     statuses = [
         {"name": name, "image": "none", "imageID": "none", "ready": False, "restartCount": 0, "state": state}
         for name, state in containers.items()
