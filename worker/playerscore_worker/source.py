@@ -104,9 +104,11 @@ def download(
     """
     pace = _Pace(max_seconds, min_rate, window_seconds)
     try:
-        with httpx.Client(timeout=TIMEOUT, trust_env=False) as client:
+        with httpx.Client(timeout=TIMEOUT, trust_env=False, event_hooks=HOOKS) as client:
             return _download(client, url, out, max_bytes, pace, judge)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except httpx.InvalidURL as error:
+        raise denied(f"The video's address is none: {error}") from error
+    except httpx.HTTPError as error:
         raise SourceError("SOURCE_UNAVAILABLE", f"The video's address failed: {error}") from error
 
 
@@ -125,6 +127,19 @@ def _download(
         finally:
             answer.close()
     raise denied(f"More than {MAX_REDIRECTS} redirects")
+
+
+def _check_location(answer: httpx.Response) -> None:
+    """Before the client reads it, to whom an address that is none is a connection that failed. Raises SourceError."""
+    if not answer.has_redirect_location:
+        return
+    try:
+        httpx.URL(answer.headers["location"])
+    except httpx.InvalidURL as error:
+        raise denied(f"The video's address sends to what is no address: {error}") from error
+
+
+HOOKS: Final = {"response": [_check_location]}
 
 
 def _request(client: httpx.Client, url: str, address: str | None) -> httpx.Request:

@@ -114,6 +114,11 @@ class Videos(http.server.BaseHTTPRequestHandler):
             self.send_header("Location", "http://elsewhere.invalid/secret")
             self.end_headers()
             return
+        if self.path == "/nowhere":
+            self.send_response(302)
+            self.send_header("Location", "http://0177.0.0.1/secret")
+            self.end_headers()
+            return
         if self.path == "/trickle":
             self._trickle()
             return
@@ -164,6 +169,7 @@ def test_a_download_gives_digest_and_size(server: str, tmp_path: Path) -> None:
         ("/gone", 4096, "SOURCE_NOT_FOUND"),
         ("/ill", 4096, "SOURCE_UNAVAILABLE"),
         ("/away", 4096, "SOURCE_DENIED"),  # a redirect is judged before it is followed
+        ("/nowhere", 4096, "SOURCE_DENIED"),  # to what the client cannot read: again is no better
         ("/trickle", 4096, "SOURCE_TOO_SLOW"),
     ],
 )
