@@ -44,6 +44,23 @@ def read(model: type[Model], data: Any) -> Reading[Model]:
     return Reading(None, unread)
 
 
+def known(model: type[Model], data: Any) -> Model:
+    """Parse it without the fields that a newer version has added. Raises ValidationError for anything else.
+
+    For who acts on an object: a value that cannot be read must not count as absent there.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        if any(item["type"] != "extra_forbidden" for item in found):
+            raise
+    rest = copy.deepcopy(data)
+    for item in found:
+        _remove(rest, item["loc"])
+    return model.model_validate(rest)
+
+
 def _leave_out(data: Any, error: ValidationError) -> list[str]:
     paths = []
     for item in error.errors(include_url=False, include_context=False, include_input=False):

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from playerscore import names
+from playerscore import lenient, names
 from playerscore.errors import SourceError
 from playerscore.resources import ScoringRuntime
 
@@ -108,5 +108,5 @@ def choose_runtime(runtimes: list[dict[str, Any]], name: str | None) -> ScoringR
         annotations = item["metadata"].get("annotations") or {}
         default = annotations.get(names.DEFAULT_RUNTIME_ANNOTATION) == "true"
         if item["metadata"]["name"] == name or (name is None and default):
-            return ScoringRuntime.model_validate(item)
+            return lenient.known(ScoringRuntime, item)
     return None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from playerscore import names, steps
+from playerscore import lenient, names, steps
 from playerscore.names import ConditionType
 from playerscore.resources import (
     Run,
@@ -90,8 +90,11 @@ def _telling(tracks: list[Json], picked: int | None) -> list[Json]:
 
 
 def read_job(body: Json) -> ScoringJob:
-    """A ScoringJob from its lean form. Raises pydantic.ValidationError for what the models cannot read."""
-    return ScoringJob.model_validate(body)
+    """A ScoringJob from its lean form, without what a newer version has added.
+
+    Raises pydantic.ValidationError for what the models cannot read.
+    """
+    return lenient.known(ScoringJob, body)
 
 
 def assemble(
