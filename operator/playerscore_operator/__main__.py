@@ -6,6 +6,7 @@ import signal
 
 import kopf
 import structlog
+import uvloop
 
 from playerscore import names
 from playerscore_operator import certificates, handlers, leader, logs, metrics
@@ -26,6 +27,8 @@ class Operator:
     def __init__(self, cluster: Cluster, settings: Settings) -> None:
         self.cluster = cluster
         self.settings = settings
+        # Its own connections: a renewal waits behind no other request.
+        self._electing = Cluster(cluster.api)
         self.controller = Controller(cluster, settings)
         self.health = Health(self.controller)
         self.stop = asyncio.Event()
@@ -38,7 +41,9 @@ class Operator:
         runner = await self.health.serve(self.settings.health_port)
         self.health.ready.set()
         beat = asyncio.create_task(self.health.beat())
-        election = asyncio.create_task(leader.lead(self.cluster, self.settings, self.lead, _lost))
+        election = asyncio.create_task(
+            leader.lead(self._electing, self.settings, self.cluster.term, self.lead, _lost)
+        )
         stopping = asyncio.create_task(self.stop.wait())
         try:
             await asyncio.wait({stopping, election}, return_when=asyncio.FIRST_COMPLETED)
@@ -47,13 +52,14 @@ class Operator:
         finally:
             # First everything that writes ends, then another replica may begin.
             await _cancelled(election, beat, stopping, *([self._leading] if self._leading else []))
-            await leader.release(self.cluster, self.settings)
+            await leader.release(self._electing, self.settings)
+            await self._electing.close()
             await runner.cleanup()
 
     async def lead(self) -> None:
         """What only the leader does. A part that ends ends the process: it is restarted clean."""
         log.info("leading", identity=self.settings.identity)
-        metrics.LEADER.set(1)
+        metrics.LEADER.set_function(lambda: not self.cluster.term.over)
         self.health.leading = True
         self._leading = asyncio.current_task()
         parts = [self._watch(), self.controller.run()]
@@ -107,4 +113,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    uvloop.run(main())

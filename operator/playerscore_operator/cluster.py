@@ -14,6 +14,7 @@ from kubernetes.aio import client, config
 
 from playerscore import names
 from playerscore_operator.observe import owner_uid
+from playerscore_operator.term import Term
 from playerscore_operator.watched import Key, Ref
 
 Json = dict[str, Any]
@@ -55,6 +56,7 @@ class Cluster:
 
     def __init__(self, api: client.ApiClient) -> None:
         self.api = api
+        self.term = Term()
         self._session: aiohttp.ClientSession | None = None
         self._date = ""
         self._skew = timedelta()
@@ -114,6 +116,8 @@ class Cluster:
         accept: str = "application/json",
     ) -> bytes:
         """One request, its answer unparsed. Raises ApiError."""
+        if method != "GET" and self.term.over:
+            raise ApiError(0, "NotLeading", "the Lease was not renewed in time; another replica may lead")
         headers = {"Content-Type": content_type, "Accept": accept}
         # The client re-reads the pod's token when it is due.
         if token := await self.api.configuration.get_api_key_with_prefix("BearerToken", "authorization"):

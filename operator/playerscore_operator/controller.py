@@ -65,8 +65,13 @@ class Controller:
         self.last_event = time.monotonic()
         async with asyncio.TaskGroup() as group:
             for _ in range(self.settings.workers):
-                group.create_task(work(self.queue, self.reconcile, self._failed))
+                group.create_task(work(self.queue, self._turn, self._failed))
             group.create_task(self._resync())
+
+    async def _turn(self, key: Key) -> None:
+        """A key waits while nothing may be written: failing, it would be tried ever later."""
+        await self.cluster.term.runs()
+        await self.reconcile(key)
 
     async def reconcile(self, key: Key) -> None:
         """Bring one job forward. Raises what the queue answers with a later try: ApiError, RefusedError."""

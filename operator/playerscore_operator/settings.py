@@ -24,7 +24,7 @@ class Settings(BaseSettings):
     lease_seconds: int = 15
     """How long a Lease that is not renewed keeps others out."""
     renew_deadline_seconds: int = 10
-    """A leader that could not renew for this long stops."""
+    """A leader that could not renew for this long writes nothing until it can; it ends when another leads."""
     retry_seconds: int = 2
     """Between two looks at the Lease."""
     health_port: int = 8080
