@@ -55,8 +55,8 @@ docs: setup ## Write the pages that are made of the code
 	$(RUN) python docs/generate.py
 
 # --- tests: level = folder = target ---------------------------------------------------------------------
-.PHONY: test test-unit test-apiserver test-vision test-cluster
-test: verify test-unit test-apiserver test-kueue test-vision test-cluster ## Every test level, set up from nothing
+.PHONY: test test-unit test-apiserver test-faults test-faults-short test-vision test-cluster
+test: verify test-unit test-apiserver test-faults-short test-kueue test-vision test-cluster ## Every test level, set up from nothing
 
 test-unit: setup ## No cluster, no pixels
 	cluster/tools.sh helm promtool
@@ -65,6 +65,17 @@ test-unit: setup ## No cluster, no pixels
 test-apiserver: setup ## A real etcd and kube-apiserver
 	cluster/tools.sh etcd kube-apiserver kube-controller-manager kubectl helm versitygw kstatus fluxhealth argohealth celcost
 	$(PYTEST) tests/apiserver
+
+FAULTS_TOOLS := etcd kube-apiserver kube-controller-manager kubectl helm versitygw
+
+test-faults: setup ## Every fault of docs/faults.md, made to happen (FAULTS_SEED=n); its result into benchmarks/results
+	cluster/tools.sh $(FAULTS_TOOLS)
+	FAULTS_RESULT=benchmarks/results/faults.json $(PYTEST) tests/faults
+	$(RUN) python docs/generate.py
+
+test-faults-short: setup ## The parts of them that take seconds
+	cluster/tools.sh $(FAULTS_TOOLS)
+	$(PYTEST) -m "not long" tests/faults
 
 test-vision: setup ## Real decoding, detector and follower on clips with ground truth
 	$(PYTEST) tests/vision

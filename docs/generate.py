@@ -11,6 +11,7 @@ from typing import Final
 
 import generate_cli
 import generate_errors
+import generate_faults
 import generate_metrics
 import generate_settings
 
@@ -18,6 +19,7 @@ HERE = Path(__file__).parent
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "cli.md": generate_cli.page,
     "errors.md": generate_errors.page,
+    "faults.md": generate_faults.page,
     "metrics.md": generate_metrics.page,
     "settings.md": generate_settings.page,
 }

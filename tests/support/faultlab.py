@@ -378,6 +378,8 @@ class Kubelet:
 
     def __init__(self, plane: ControlPlane, run_seconds: float) -> None:
         self.run_seconds = run_seconds
+        self.holds = False
+        """While it is set, the pods of analyses run on."""
         self.ran: list[str] = []
         """The pods that ran, in their order."""
         self.failed: BaseException | None = None
@@ -414,9 +416,14 @@ class Kubelet:
             await self._says(path, pod_status("Running", {"analyze": {"running": {}}}))
             self._since[meta["uid"]] = time.monotonic()
             self.ran.append(meta["name"])
-        elif phase == "Running" and time.monotonic() > self._since.get(meta["uid"], 0) + self.run_seconds:
+        elif phase == "Running" and self._done(meta):
             await self._reports(meta)
             await self._says(path, pod_status("Succeeded", {"analyze": {"terminated": {"exitCode": 0}}}))
+
+    def _done(self, meta: Json) -> bool:
+        if self.holds and not meta["labels"][names.ATTEMPT_LABEL].startswith("p"):
+            return False
+        return time.monotonic() > self._since.get(meta["uid"], 0) + self.run_seconds
 
     async def _reports(self, meta: Json) -> None:
         """The worker's write, with the version that it read: never over a newer attempt."""
