@@ -59,6 +59,7 @@ def build(settings: Settings) -> FastAPI:
                 yield
             finally:
                 bucket.cancel()
+                await app.state.parts.hub.close()
                 await broker.close()
 
     app = Api(

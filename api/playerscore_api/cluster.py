@@ -9,19 +9,18 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import aiohttp
 import orjson
 
 from playerscore import names, refusals
 from playerscore.errors import PlayerscoreError
-from playerscore_api import warnings
+from playerscore_api import stored, warnings
 from playerscore_api.metrics import KUBERNETES_SECONDS
-
-Document = dict[str, Any]
+from playerscore_api.stored import Change, Document, Page
 
 JOBS: Final = f"/apis/{names.API_VERSION}/namespaces/{{}}/{names.JOB_PLURAL}"
 STRICT: Final = {"fieldValidation": "Strict"}
@@ -31,6 +30,13 @@ TIMEOUT_SECONDS: Final = 15
 WATCH_SECONDS: Final = 240
 LINE_BYTES: Final = 4 * 2**20
 """A watch event is one line with a whole object, at most 3 MiB in etcd's default settings."""
+
+
+class Answer(NamedTuple):
+    """What Kubernetes sent, unread, and what it and our webhook had to say about it."""
+
+    body: bytes
+    warnings: list[str]
 
 
 class Written(NamedTuple):
@@ -77,13 +83,17 @@ class Cluster:
         return Cluster(self._http, self._url, lambda: token)
 
     async def get_job(self, namespace: str, name: str) -> Document:
-        """One ScoringJob. Raises PlayerscoreError: JOB_NOT_FOUND, FORBIDDEN, UNAUTHENTICATED, ..."""
+        """One whole ScoringJob. Raises PlayerscoreError: JOB_NOT_FOUND, FORBIDDEN, UNAUTHENTICATED, ..."""
         return await self._call("GET", f"{JOBS.format(namespace)}/{name}")
 
-    async def list_jobs(self, namespace: str, limit: int, token: str | None) -> Document:
-        """A page of ScoringJobs, with the token of the next in `metadata.continue`."""
-        page = {"limit": str(limit)} | ({"continue": token} if token else {})
-        return await self._call("GET", JOBS.format(namespace), page)
+    async def view_job(self, namespace: str, name: str) -> Document:
+        """One ScoringJob as `stored.job` reads it: enough for all but its preview."""
+        return stored.job((await self._ask("GET", f"{JOBS.format(namespace)}/{name}")).body)
+
+    async def list_jobs(self, namespace: str, limit: int, token: str | None = None) -> Page:
+        """A page of ScoringJobs as `stored.job` reads them."""
+        query = {"limit": str(limit)} | ({"continue": token} if token else {})
+        return stored.page((await self._ask("GET", JOBS.format(namespace), query)).body)
 
     async def create_job(self, namespace: str, manifest: Document, dry_run: bool = False) -> Written:
         """Create a ScoringJob; unknown fields are refused. Raises ALREADY_EXISTS."""
@@ -136,32 +146,36 @@ class Cluster:
         status: Document = answer.get("status") or {}
         return status
 
-    async def watch_job(
-        self, namespace: str, name: str, version: str | None, seconds: int
-    ) -> AsyncGenerator[Document]:
-        """The watch events of one ScoringJob after that version, for so long at most. Raises EXPIRED, FORBIDDEN, ..."""
-        query = {
-            "watch": "true",
-            "allowWatchBookmarks": "true",
-            "fieldSelector": f"metadata.name={name}",
-            "timeoutSeconds": str(seconds),
-        } | ({"resourceVersion": version} if version else {})
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=TIMEOUT_SECONDS)
+    @contextlib.asynccontextmanager
+    async def watch_jobs(
+        self, namespace: str, name: str | None, version: int | None, seconds: int
+    ) -> AsyncIterator[AsyncIterator[Change]]:
+        """What changes after that version, in one job or in all of the namespace, for so long at most.
+
+        Without a version, what is there comes first. Once entered, Kubernetes has granted the watch. Raises EXPIRED
+        when it does not know the version, FORBIDDEN, CLUSTER_UNAVAILABLE, ...
+        """
+        query = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds)}
+        query |= {"fieldSelector": f"metadata.name={name}"} if name else {}
+        query |= {"resourceVersion": str(version)} if version else {}
+        # Kubernetes ends the watch; the limit is for a connection that died without a word.
+        timeout = aiohttp.ClientTimeout(total=seconds + TIMEOUT_SECONDS)
         try:
-            async with self._http.watches.get(
-                self._url + JOBS.format(namespace), params=query, headers=self._headers(), timeout=timeout
-            ) as response:
-                if response.status >= 400:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                response = await self._http.watches.get(
+                    self._url + JOBS.format(namespace), params=query, headers=self._headers(), timeout=timeout
+                )
+            async with response:
+                if response.status >= 300:
                     raise await _refused(response)
-                async for line in response.content:
-                    yield orjson.loads(line)
+                yield _changes(response)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise _unavailable(error) from error
 
     async def _call(
         self, method: str, path: str, query: dict[str, str] | None = None, body: Document | None = None
     ) -> Document:
-        return (await self._write(method, path, query or {}, body)).job
+        return stored.whole((await self._ask(method, path, query, body)).body)
 
     async def _write(
         self,
@@ -171,6 +185,17 @@ class Cluster:
         body: Document | None,
         content_type: str = "application/json",
     ) -> Written:
+        answer = await self._ask(method, path, query, body, content_type)
+        return Written(stored.job(answer.body), answer.warnings)
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str] | None = None,
+        body: Document | None = None,
+        content_type: str = "application/json",
+    ) -> Answer:
         data = None if body is None else orjson.dumps(body)
         headers = self._headers() | ({"Content-Type": content_type} if data is not None else {})
         begin, status = time.perf_counter(), "none"
@@ -182,7 +207,7 @@ class Cluster:
                 if response.status >= 300:
                     raise await _refused(response)
                 told = warnings.told(response.headers.getall("Warning", []))
-                return Written(await _document(response), told)
+                return Answer(await response.read(), told)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise _unavailable(error) from error
         finally:
@@ -195,6 +220,11 @@ class Cluster:
 def own_token(file: Path) -> Callable[[], str]:
     """Reads the mounted token at every use, because the kubelet renews it."""
     return lambda: file.read_text().strip()
+
+
+async def _changes(response: aiohttp.ClientResponse) -> AsyncIterator[Change]:
+    async for line in response.content:
+        yield stored.change(line)
 
 
 async def _refused(response: aiohttp.ClientResponse) -> PlayerscoreError:

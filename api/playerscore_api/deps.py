@@ -15,9 +15,10 @@ from playerscore.resources import Label
 from playerscore_api import examples
 from playerscore_api.broker import Broker
 from playerscore_api.cluster import Cluster
-from playerscore_api.forms import Document
+from playerscore_api.feeds import Hub
 from playerscore_api.own import Own
 from playerscore_api.settings import Settings
+from playerscore_api.stored import Document
 
 TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 bearer = HTTPBearer(auto_error=False, description="A token that Kubernetes accepts; its RBAC decides.")
@@ -31,8 +32,8 @@ class State:
         self.own = own
         """The cluster with the API's own account: only for TokenReview and for pods' jobs."""
         self.broker = broker
-        self.streams = 0
-        """Event streams that are open now."""
+        self.hub = Hub(settings.max_event_streams, settings.event_patience_seconds)
+        """The event streams that are open now."""
 
 
 async def state(request: Request) -> State:
@@ -87,7 +88,11 @@ class Addressed(NamedTuple):
     id: str
 
     async def read(self) -> Document:
-        """The stored job. Raises JOB_NOT_FOUND, FORBIDDEN and what else Kubernetes refuses with."""
+        """The stored job, as `stored.job` reads it. Raises JOB_NOT_FOUND, FORBIDDEN, ..."""
+        return await self.caller.view_job(self.namespace, self.id)
+
+    async def read_whole(self) -> Document:
+        """The stored job with all people of its preview. Raises as `read`."""
         return await self.caller.get_job(self.namespace, self.id)
 
 

@@ -1,36 +1,36 @@
 """Server-sent events of one job, from a Kubernetes watch that the caller's own token opens.
 
-An event's id is a resourceVersion, so that a reconnect with `Last-Event-ID`, to any replica, goes on with the
-watch where the last one ended and misses nothing; where Kubernetes has forgotten that version, the present
-state comes instead.
+An event's id is a resourceVersion, so that a reconnect with `Last-Event-ID`, to any replica, is told what it missed;
+where Kubernetes has forgotten that version, the present state comes instead. A stream begins only when all of this
+is granted: until then it is refused with a code, and not broken.
 """
 
 import asyncio
 import contextlib
-import math
-from collections.abc import AsyncGenerator
-from typing import Annotated, Any, Final
+from collections.abc import AsyncGenerator, Callable
+from typing import Annotated, Any, Final, NamedTuple
 
 import orjson
 from fastapi import APIRouter, Header, Query
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from playerscore.errors import PlayerscoreError
 from playerscore.names import FINISHED
-from playerscore_api import answers, forms, metrics
-from playerscore_api.cluster import WATCH_SECONDS, Cluster
-from playerscore_api.deps import Parts, State, TheJob
-from playerscore_api.forms import Document, Job
+from playerscore_api import answers, forms, stored
+from playerscore_api.deps import Addressed, Parts, TheJob, Token
+from playerscore_api.feeds import FORGOTTEN, Feed, Hub, Told
+from playerscore_api.forms import Job
 from playerscore_api.strict import StrictRoute
 
 router = APIRouter(route_class=StrictRoute)
 
 SEND_SECONDS: Final = 30
 """Who does not read for so long is cut off, and resumes when he does."""
-FORGOTTEN: Final = frozenset({"EXPIRED", "CLUSTER_UNAVAILABLE", "INVALID"})
+CATCH_UP_SECONDS: Final = 10
+UNKNOWN: Final = FORGOTTEN | {"CLUSTER_UNAVAILABLE"}
 """How Kubernetes refuses a version that it no longer, or not yet, knows."""
-SHOWN: Final = frozenset({"ADDED", "MODIFIED", "PRESENT"})
 
 
 @router.get(
@@ -43,6 +43,7 @@ SHOWN: Final = frozenset({"ADDED", "MODIFIED", "PRESENT"})
 async def events(
     asked: TheJob,
     parts: Parts,
+    token: Token,
     last_event_id: Annotated[
         str | None, Header(max_length=64, description="The id of the last event that was seen.")
     ] = None,
@@ -57,107 +58,146 @@ async def events(
     one error body) that the stream broke: reconnect with its `Last-Event-ID`. A reconnect to a job whose end
     was seen is answered 204, at which an EventSource stops.
     """
-    if parts.streams >= parts.settings.max_event_streams:
-        text = f"This replica has {parts.streams} open event streams; try again, or another replica"
-        raise PlayerscoreError("TOO_MANY_REQUESTS", text)
-    job = forms.flat(await asked.read())
-    seen = _version(last_event_id)
-    if seen == job.resourceVersion and job.progress.step in FINISHED:
-        return Response(status_code=204)
-    watched = Watched(*asked, asyncio.get_running_loop().time() + seconds)
-    stream = _counted(parts, _told(watched, job, seen))
-    return EventSourceResponse(stream, ping=parts.settings.event_ping_seconds, send_timeout=SEND_SECONDS)
+    with contextlib.ExitStack() as opening:
+        feed = parts.hub.admit()
+        opening.callback(feed.close)
+        end = asyncio.get_running_loop().time() + seconds
+        async with parts.hub.turn():
+            await feed.open(asked.caller, token, asked.namespace, asked.id)
+            start = await _start(asked, feed, _version(last_event_id))
+        if start.seen_to_the_end:
+            return Response(status_code=204)
+        told = _told(asked, parts.hub, feed, start, end)
+        stream = EventStream(told, ping=parts.settings.event_ping_seconds, send_timeout=SEND_SECONDS)
+        stream.closing = opening.pop_all().close
+        return stream
 
 
-def _version(last_event_id: str | None) -> str | None:
+class EventStream(EventSourceResponse):
+    """A response that gives its place back however it ends, also before its first event."""
+
+    closing: Callable[[], None]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self.closing()
+
+
+class Start(NamedTuple):
+    """What a stream begins with."""
+
+    before: Job | None
+    """What the reader has seen."""
+    missed: list[Told]
+    """What he is told first."""
+    uid: str
+
+    @property
+    def seen_to_the_end(self) -> bool:
+        return self.before is not None and not self.missed and _ended(self.before)
+
+
+def _version(last_event_id: str | None) -> int | None:
     """What a browser kept from somewhere else is as good as nothing."""
     known = last_event_id is not None and last_event_id.isascii() and last_event_id.isdigit()
-    return last_event_id if known else None
+    return int(last_event_id or "") if known else None
 
 
-async def _counted(parts: State, stream: AsyncGenerator[ServerSentEvent]) -> AsyncGenerator[ServerSentEvent]:
-    parts.streams += 1
-    metrics.STREAMS.inc()
+async def _start(asked: Addressed, feed: Feed, seen: int | None) -> Start:
+    """Read the job, after the watch was opened so that nothing falls between, and find what the reader missed.
+
+    Raises JOB_NOT_FOUND, FORBIDDEN, ...
+    """
+    job = await asked.read()
+    uid, present = str(job["metadata"]["uid"]), _present(job)
+    if seen is None or seen > max(present.version, feed.version):
+        return Start(None, [present], uid)
+    if seen >= present.version:
+        return Start(forms.flat(job), [], uid)
+    return Start(None, await _missed(asked, seen, present.version) or [present], uid)
+
+
+def _present(job: forms.Document) -> Told:
+    return Told("PRESENT", int(job["metadata"]["resourceVersion"]), job)
+
+
+async def _missed(asked: Addressed, seen: int, present: int) -> list[Told]:
+    """The job's changes after one version up to another; none when Kubernetes does not know the first."""
+    missed: list[Told] = []
+    watched = asked.caller.watch_jobs(asked.namespace, asked.id, seen, CATCH_UP_SECONDS)
     try:
-        async with contextlib.aclosing(stream) as told:
-            async for event in told:
-                yield event
+        async with asyncio.timeout(CATCH_UP_SECONDS), watched as changes:
+            async for change in changes:
+                job = None if change.kind == "BOOKMARK" else stored.job(change.body)
+                missed.append(Told(change.kind, change.version, job))
+                if change.version >= present:
+                    return missed
+    except TimeoutError:
+        pass
     except PlayerscoreError as error:
-        yield ServerSentEvent(event="error", data=_text(error.body()))
-    finally:
-        parts.streams -= 1
-        metrics.STREAMS.dec()
+        if error.code not in UNKNOWN:
+            raise
+    return []
 
 
-class Watched:
-    """One job, watched by one caller until a time of the event loop's clock."""
-
-    def __init__(self, caller: Cluster, namespace: str, name: str, end: float) -> None:
-        self._caller = caller
-        self._namespace = namespace
-        self._name = name
-        self._end = end
-
-    def seconds(self) -> int:
-        """How long the next watch may last; 0 when the time is over."""
-        left = self._end - asyncio.get_running_loop().time()
-        return max(0, min(WATCH_SECONDS, math.ceil(left)))
-
-    async def changes(self, version: str | None) -> AsyncGenerator[tuple[str, Document]]:
-        """Kind and object of what the watch tells after that version; without one, first of the present state.
-
-        A version that is forgotten gives the present state as `PRESENT`: the next watch must have no version,
-        since the job's own can be as old, when only others have changed.
-        """
-        stream = self._caller.watch_job(self._namespace, self._name, version, self.seconds())
-        try:
-            async with contextlib.aclosing(stream) as found:
-                async for change in found:
-                    if change["type"] == "ERROR":
-                        raise PlayerscoreError("EXPIRED", str(change["object"].get("message")))
-                    yield change["type"], change["object"]
-        except PlayerscoreError as error:
-            if version is None or error.code not in FORGOTTEN:
-                raise
-            yield "PRESENT", await self._caller.get_job(self._namespace, self._name)
-
-
-async def _told(watched: Watched, present: Job, seen: str | None) -> AsyncGenerator[ServerSentEvent]:
-    """The events of a job from the version that was seen, or from its present state, to its end."""
-    for event in differences(None, present) if seen is None else []:
-        yield event
-    before = present if seen is None else None
-    version = seen
-    while not _ended(before) and watched.seconds():
-        quiet = True
-        async with contextlib.aclosing(watched.changes(version)) as changes:
-            async for kind, document in changes:
-                quiet = False
-                after = forms.flat(document) if kind in SHOWN else None
-                for event in _events(kind, document, before, after):
+async def _told(
+    asked: Addressed, hub: Hub, feed: Feed, start: Start, end: float
+) -> AsyncGenerator[ServerSentEvent]:
+    """The events of a job from what the reader has seen to its end."""
+    before = start.before
+    try:
+        async with contextlib.aclosing(_changes(asked, hub, feed, start, end)) as changes:
+            async for change in changes:
+                after = forms.flat(change.job) if change.job and change.kind != "DELETED" else None
+                for event in _events(change, before, after):
                     yield event
-                if kind == "DELETED":
+                if change.kind == "DELETED":
                     return
-                version = None if kind == "PRESENT" else document["metadata"]["resourceVersion"]
                 before = after or before
                 if _ended(before):
                     break
-        if (
-            quiet and version is None and watched.seconds()
-        ):  # a watch without a version tells of what is there
-            yield ServerSentEvent(event="deleted", data="{}")
-            return
+    except PlayerscoreError as error:
+        yield ServerSentEvent(event="error", data=_text(error.body()))
+        return
     if before is not None and _ended(before):
         yield ServerSentEvent(event="end", id=before.resourceVersion, data=before.model_dump_json())
+
+
+async def _changes(asked: Addressed, hub: Hub, feed: Feed, start: Start, end: float) -> AsyncGenerator[Told]:
+    """What was missed, then what the watch tells, each once. Raises PlayerscoreError when the watch is over."""
+    floor = int(start.before.resourceVersion) if start.before else 0
+    for change in start.missed:
+        floor = change.version
+        yield change
+    while (found := await feed.next(end)) is not None:
+        if found.kind == "GAP":
+            async with hub.turn():
+                found = await _again(asked, start.uid)
+        if found.version > floor or not found.version:
+            floor = found.version
+            yield found
+
+
+async def _again(asked: Addressed, uid: str) -> Told:
+    """The job as it is now; DELETED when it is gone, or another has its name."""
+    try:
+        job = await asked.read()
+    except PlayerscoreError as error:
+        if error.code != "JOB_NOT_FOUND":
+            raise
+        return Told("DELETED", 0, None)
+    return _present(job) if job["metadata"]["uid"] == uid else Told("DELETED", 0, None)
 
 
 def _ended(job: Job | None) -> bool:
     return job is not None and job.progress.step in FINISHED
 
 
-def _events(kind: str, document: Document, before: Job | None, after: Job | None) -> list[ServerSentEvent]:
-    version = document["metadata"]["resourceVersion"]
-    if kind == "DELETED":
+def _events(change: Told, before: Job | None, after: Job | None) -> list[ServerSentEvent]:
+    version = str(change.version) if change.version else None
+    if change.kind == "DELETED":
         return [ServerSentEvent(event="deleted", id=version, data="{}")]
     # A bookmark's id alone keeps the reader's young, so that a late reconnect can resume.
     return [ServerSentEvent(id=version)] if after is None else differences(before, after)

@@ -177,7 +177,7 @@ def parts(job: Document) -> tuple[ScoringJobSpec, ScoringJobStatus]:
 
 def flat(job: Document) -> Job:
     """The flat form of a stored job; the step is computed, so it never waits for the operator."""
-    spec, status = parts(_without_other_frames(job))
+    spec, status = parts(job)
     progress = status.progress
     return Job(
         id=job["metadata"]["name"],
@@ -194,16 +194,3 @@ def flat(job: Document) -> Job:
         conditions=status.conditions or [],
         resourceVersion=job["metadata"].get("resourceVersion", ""),  # a dry run's has none
     )
-
-
-def _without_other_frames(job: Document) -> Document:
-    """The job with only the confirmed frame of its preview: the flat form depends on no other.
-
-    Reading 8 frames of 22 people costs more than all the rest of an answer.
-    """
-    preview = (job.get("status") or {}).get("preview")
-    if not isinstance(preview, dict) or not isinstance(frames := preview.get("frames"), list):
-        return job
-    confirmed = ((job.get("spec") or {}).get("target") or {}).get("frame_key")
-    kept = [frame for frame in frames if isinstance(frame, dict) and frame.get("frame_key") == confirmed]
-    return {**job, "status": {**job["status"], "preview": {**preview, "frames": kept}}}

@@ -24,6 +24,7 @@ SECONDS = Histogram(
     ["route"],
 )
 STREAMS = Gauge("playerscore_api_event_streams", "Event streams that are open now.")
+WATCHES = Gauge("playerscore_api_watches", "Watches of Kubernetes that the open event streams share.")
 KUBERNETES_SECONDS = Histogram(
     "playerscore_api_kubernetes_duration_seconds", "Duration of a call to Kubernetes.", ["method", "status"]
 )

@@ -5,7 +5,8 @@ from typing import Final
 
 from playerscore import names
 from playerscore.errors import PlayerscoreError
-from playerscore_api.cluster import Cluster, Document
+from playerscore_api.cluster import Cluster
+from playerscore_api.stored import Document
 
 GROUP: Final = f"/apis/{names.API_VERSION}"
 PAGE: Final = 500

@@ -143,8 +143,8 @@ async def list_jobs(
     token = continue_
     while True:
         page = await caller.list_jobs(namespace, min(BATCH, limit - len(items)), token)
-        items += [forms.flat(job) for job in page["items"]]
-        token = page["metadata"].get("continue") or None
+        items += [forms.flat(job) for job in page.items]
+        token = page.next
         if token is None or len(items) >= limit:
             return JobPage(items=items, next=token)
 
@@ -212,7 +212,7 @@ async def get_result(asked: TheJob) -> Result:
 )
 async def get_preview(asked: TheJob) -> PreviewStatus:
     """The frames with the people on them, to pick from."""
-    preview = forms.parts(await asked.read())[1].preview
+    preview = forms.parts(await asked.read_whole())[1].preview
     if preview is None:
         raise FlowError("PREVIEW_NOT_READY", "The preview is not there yet")
     return preview
@@ -228,10 +228,10 @@ class Stepper(NamedTuple):
     write: Write
     response: Response
 
-    async def take(self, step: Step, judged: Judged | None) -> Job:
-        """Read, judge, and write with the resourceVersion that was judged."""
+    async def take(self, step: Step, judged: Judged | None, whole: bool = False) -> Job:
+        """Read (the whole preview, if need be), judge, and write with the resourceVersion that was judged."""
         for attempt in range(1, ATTEMPTS + 1):
-            job = await self.asked.read()
+            job = await (self.asked.read_whole() if whole else self.asked.read())
             self.write.check(job, judged.resourceVersion if judged else None)
             change = step(*forms.parts(job))
             if not change.patch:
@@ -274,7 +274,7 @@ async def pick_player(
     def step(spec: ScoringJobSpec, status: ScoringJobStatus) -> flow.Change:
         return flow.pick(spec, status, body.frame_key, body.track_id)
 
-    return await stepping.take(step, body)
+    return await stepping.take(step, body, whole=True)
 
 
 @router.post(
@@ -303,7 +303,7 @@ async def confirm_target(
             force=force or body.force,
         )
 
-    return await stepping.take(step, body)
+    return await stepping.take(step, body, whole=True)
 
 
 @router.post(

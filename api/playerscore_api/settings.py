@@ -51,6 +51,9 @@ class Settings(KubeSettings):
     max_event_streams: Annotated[int, Field(ge=1)] = 500
     """Event streams of one replica; the next is refused with TOO_MANY_REQUESTS and goes to another."""
 
+    event_patience_seconds: Annotated[float, Field(ge=0, le=600)] = 30
+    """How long event streams wait for a Kubernetes that went away; then they end with CLUSTER_UNAVAILABLE."""
+
     store_endpoint: str
     """Where this program and the pods reach the store."""
     store_bucket: str = "playerscore"

@@ -1,19 +1,24 @@
 """Server-sent events: what changed, resumed where they broke, and an error that has a code."""
 
+import asyncio
 import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import aiohttp
 import httpx
 import pytest
 
-from apilab import Lab, error
+from apilab import SPEC, Lab, error, running_api
 from builders import PLAYER, make_preview, make_result, manifest
 from playerscore import names
+from playerscore_api.feeds import OWN_WATCHES
 
 Json = dict[str, Any]
 
@@ -112,13 +117,7 @@ def test_a_job_that_is_older_than_what_kubernetes_remembers_is_followed_all_the_
     """A changed CRD makes the API server's cache of changes begin anew, younger than the job."""
     lab.created("aged")
     lab.created("younger")
-    lab.plane.kubectl(
-        "patch", "crd", "scoringjobs.playerscore.dev", "--type=json",
-        "-p", '[{"op": "add", "path": "/spec/names/categories/-", "value": "renewed"}]',
-    )  # fmt: skip
-    version = lab.stored("aged")["metadata"]["resourceVersion"]
-    watch = f"/apis/playerscore.dev/v1alpha1/namespaces/default/scoringjobs?watch=1&timeoutSeconds=1&resourceVersion={version}"
-    until_true(lambda: "Expired" in lab.plane.kubectl("get", "--raw", watch, check=False))
+    forget(lab, lab.stored("aged")["metadata"]["resourceVersion"])
     with stream(lab.editor, "aged", timeoutSeconds=20) as answer:
         events = read(answer)
         until(events, "job")
@@ -131,6 +130,15 @@ def test_a_job_that_is_older_than_what_kubernetes_remembers_is_followed_all_the_
 
     assert told == ["percent", "job"]
     assert more < 5, "the stream asks Kubernetes over and over"
+
+
+def forget(lab: Lab, version: str) -> None:
+    """Make Kubernetes know no more what happened after that version."""
+    category = f"renewed-{version}"
+    patch = [{"op": "add", "path": "/spec/names/categories/-", "value": category}]
+    lab.plane.kubectl("patch", "crd", "scoringjobs.playerscore.dev", "--type=json", "-p", json.dumps(patch))
+    watch = f"/apis/playerscore.dev/v1alpha1/namespaces/default/scoringjobs?watch=1&timeoutSeconds=1&resourceVersion={version}"
+    until_true(lambda: "Expired" in lab.plane.kubectl("get", "--raw", watch, check=False))
 
 
 def until_true(what: Callable[[], bool]) -> None:
@@ -197,19 +205,53 @@ def test_kubernetes_decides_who_may_watch(lab: Lab) -> None:
 
     assert error(lab.stranger.get("/jobs/watched/events")) == (403, "FORBIDDEN")
     assert error(lab.editor.get("/jobs/nobody/events")) == (404, "JOB_NOT_FOUND")
-    with stream(reader, "watched") as answer:
-        last = list(read(answer))[-1]
-    assert (last.kind, last.data["error"]["code"]) == ("error", "FORBIDDEN")
+    assert error(reader.get("/jobs/watched/events")) == (403, "FORBIDDEN")
+
+
+def test_who_may_watch_only_named_jobs_follows_all_of_them(lab: Lab) -> None:
+    """More than are watched one by one; Kubernetes refuses a watch of the namespace."""
+    names_ = [f"named-{number}" for number in range(10)]
+    make(lab, names_)
+    lab.plane.kubectl("create", "serviceaccount", "narrow")
+    chosen = [f"--resource-name={name}" for name in names_]
+    kind = "--resource=scoringjobs.playerscore.dev"
+    lab.plane.kubectl("create", "role", "narrow", "--verb=get,watch", kind, *chosen)
+    lab.plane.kubectl("create", "rolebinding", "narrow", "--role=narrow", "--serviceaccount=default:narrow")
+    client = lab.client(lab.plane.token("default", "narrow"))
+
+    with ExitStack() as stack:
+        streams = [read(stack.enter_context(stream(client, name))) for name in names_]
+        for events in streams:
+            until(events, "job")
+        write(lab, names_, {"progress": {"percent": 3}})
+        told = [until(events, "job")[0].data for events in streams]
+
+    assert told == [{"percent": 3}] * len(names_)
+
+
+def make(lab: Lab, found: list[str]) -> None:
+    """Jobs of those names, at once."""
+    kind = {"apiVersion": names.API_VERSION, "kind": names.JOB_KIND, "spec": SPEC}
+    items = [{**kind, "metadata": {"name": name}} for name in found]
+    body = {"apiVersion": "v1", "kind": "List", "items": items}
+    lab.plane.kubectl("create", "-f", "-", stdin=json.dumps(body))
+
+
+def write(lab: Lab, found: list[str], status: Json) -> None:
+    """The same status for all of them."""
+    how = ["--subresource=status", "--type=merge", "-p", json.dumps({"status": status})]
+    lab.plane.kubectl("patch", "scoringjob", *found, *how)
 
 
 class Proxy:
-    """Between the API and Kubernetes; can be cut."""
+    """Between the API and Kubernetes; can break what is open, and refuse for a while or for ever."""
 
     def __init__(self, port: int) -> None:
         self.port = port
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"https://127.0.0.1:{self.listener.getsockname()[1]}"
         self.sockets: list[socket.socket] = []
+        self.away = False
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self) -> None:
@@ -218,6 +260,9 @@ class Proxy:
                 inside, _ = self.listener.accept()
             except OSError:
                 return
+            if self.away:
+                inside.close()
+                continue
             outside = socket.create_connection(("127.0.0.1", self.port))
             self.sockets += [inside, outside]
             for source, sink in ((inside, outside), (outside, inside)):
@@ -237,23 +282,29 @@ class Proxy:
         """Break every connection and take no more."""
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
-        for each in self.sockets:
+        self.drop()
+
+    def drop(self) -> None:
+        """Break every connection."""
+        broken, self.sockets = self.sockets, []
+        for each in broken:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
 
 
 @contextmanager
-def strained(lab: Lab) -> Iterator[tuple[str, Proxy]]:
-    """Another replica, which reaches Kubernetes through a proxy and holds two streams."""
+def strained(lab: Lab, **settings: str) -> Iterator[tuple[str, Proxy]]:
+    """Another replica, which reaches Kubernetes through a proxy."""
     proxy = Proxy(int(lab.plane.url.rsplit(":", 1)[1]))
-    with lab.another(KUBE_URL=proxy.url, EVENT_PING_SECONDS="1", MAX_EVENT_STREAMS="2") as url:
+    with lab.another(KUBE_URL=proxy.url, EVENT_PING_SECONDS="1", **settings) as url:
         yield url, proxy
 
 
 def test_a_stream_that_breaks_says_why_beats_until_then_and_goes_on_elsewhere(lab: Lab) -> None:
     lab.created("broken")
-    with strained(lab) as (url, proxy):
+    limits = {"MAX_EVENT_STREAMS": "2", "EVENT_PATIENCE_SECONDS": "1"}
+    with strained(lab, **limits) as (url, proxy):
         client = lab.client(lab.editor_token, url)
         with stream(client, "broken") as answer, stream(client, "broken"):
             lines = answer.iter_lines()
@@ -269,6 +320,149 @@ def test_a_stream_that_breaks_says_why_beats_until_then_and_goes_on_elsewhere(la
     assert json.loads(data.removeprefix("data:"))["error"]["code"] == "CLUSTER_UNAVAILABLE"
     assert error(asked) == (503, "CLUSTER_UNAVAILABLE")
     assert asked.headers["Retry-After"]
+
+
+def test_a_watch_that_breaks_is_taken_up_again_where_it_broke(lab: Lab) -> None:
+    for name in ("taken-up", "lost", "replaced"):
+        lab.created(name)
+    with strained(lab, EVENT_PATIENCE_SECONDS="120") as (url, proxy), ExitStack() as stack:
+        client = lab.client(lab.editor_token, url)
+        kept, lost, replaced = (
+            read(stack.enter_context(stream(client, name))) for name in ("taken-up", "lost", "replaced")
+        )
+        for events in (kept, lost, replaced):
+            until(events, "job")
+        proxy.away = True
+        proxy.drop()
+        for percent in (10, 20):
+            write(lab, ["taken-up"], {"progress": {"percent": percent}})
+        proxy.away = False
+        resumed = [event.data for _ in range(2) for event in until(kept, "job") if event.kind == "percent"]
+
+        version = lab.stored("taken-up")["metadata"]["resourceVersion"]
+        proxy.away = True
+        proxy.drop()
+        write(lab, ["taken-up"], {"progress": {"percent": 30}})
+        lab.editor.delete("/jobs/lost")
+        lab.editor.delete("/jobs/replaced")
+        lab.created("replaced")
+        forget(lab, version)
+        proxy.away = False
+        again = [event.data for event in until(kept, "job") if event.kind == "percent"]
+        gone = [[event.kind for event in events] for events in (lost, replaced)]
+
+    assert resumed == [{"percent": 10}, {"percent": 20}]
+    assert again == [{"percent": 30}]
+    assert gone == [["deleted"], ["deleted"]]
+
+
+def test_a_right_that_is_taken_away_ends_the_streams_of_that_token_and_no_others(lab: Lab) -> None:
+    lab.created("shared")
+    with strained(lab) as (url, proxy):
+        former = lab.client(lab.person("former", ["get", "watch"]), url)
+        client = lab.client(lab.editor_token, url)
+        with stream(former, "shared") as his, stream(client, "shared") as ours:
+            his_events, our_events = read(his), read(ours)
+            until(his_events, "job")
+            until(our_events, "job")
+            lab.plane.kubectl("delete", "rolebinding", "former")
+            proxy.drop()
+            last = list(his_events)[-1]
+            write(lab, ["shared"], {"progress": {"percent": 8}})
+            told = until(our_events, "job")[0]
+
+    assert (last.kind, last.data["error"]["code"]) == ("error", "FORBIDDEN")
+    assert told.data == {"percent": 8}
+
+
+class Reader:
+    """One of many streams: the status of its answer, and how many events of each kind came."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.retry = ""
+        self.told: Counter[str] = Counter()
+
+    async def read(self, http: aiohttp.ClientSession, name: str) -> None:
+        async with http.get(f"/jobs/{name}/events") as answer:
+            self.status, self.retry = answer.status, answer.headers.get("Retry-After", "")
+            async for line in answer.content:
+                if line.startswith(b"event: "):
+                    self.told[line[7:].strip().decode()] += 1
+
+
+@asynccontextmanager
+async def crowd(url: str, token: str, followed: list[str]) -> AsyncIterator[list[Reader]]:
+    """A stream of each of these jobs, all opened at once."""
+    headers = {"Authorization": f"Bearer {token}"}
+    connector, timeout = aiohttp.TCPConnector(limit=0), aiohttp.ClientTimeout(total=None)
+    async with aiohttp.ClientSession(url, headers=headers, connector=connector, timeout=timeout) as http:
+        readers = [Reader() for _ in followed]
+        tasks = [
+            asyncio.create_task(reader.read(http, name))
+            for reader, name in zip(readers, followed, strict=True)
+        ]
+        try:
+            yield readers
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def eventually(what: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not what():
+            await asyncio.sleep(0.05)
+
+
+def resident(pid: int) -> int:
+    """Bytes of a process in memory."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))
+
+
+def gauge(url: str, name: str) -> float:
+    lines = httpx.get(f"{url}/metrics").text.splitlines()
+    return next(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(f"{name} "))
+
+
+STREAMS = 200
+FOLLOWED = 40
+MOST_KB = 100
+"""Of memory for a stream; with a TLS connection and a watch of its own each took 200."""
+
+
+async def test_200_streams_at_once_share_a_few_watches_and_none_breaks(lab: Lab) -> None:
+    found = [f"burst-{number}" for number in range(FOLLOWED)]
+    make(lab, found)
+    with running_api(lab.plane, lab.folder, lab.s3) as (url, process):
+        async with crowd(url, lab.editor_token, found[:10]) as first:  # what is made once, for any number
+            await eventually(lambda: all(reader.told["job"] for reader in first))
+        idle = resident(process.pid)
+        async with crowd(url, lab.editor_token, found * (STREAMS // FOLLOWED)) as readers:
+            await eventually(lambda: all(reader.told["job"] or reader.status >= 400 for reader in readers))
+            watches, held = gauge(url, "playerscore_api_watches"), resident(process.pid) - idle
+            write(lab, found, {"progress": {"percent": 9}})
+            await eventually(lambda: all(reader.told["percent"] for reader in readers))
+            kinds = {frozenset(reader.told.items()) for reader in readers}
+        await eventually(lambda: gauge(url, "playerscore_api_event_streams") == 0)
+        left = gauge(url, "playerscore_api_watches")
+
+    assert {reader.status for reader in readers} == {200}
+    assert kinds == {frozenset({("step", 1), ("percent", 1), ("job", 2)})}
+    assert (watches <= OWN_WATCHES + 1, left) == (True, 0)
+    assert held / STREAMS / 1024 < MOST_KB
+
+
+async def test_a_burst_beyond_the_limit_is_refused_before_it_begins_and_the_rest_is_served(lab: Lab) -> None:
+    make(lab, ["crowded"])
+    with lab.another(MAX_EVENT_STREAMS="5") as url:
+        async with crowd(url, lab.editor_token, ["crowded"] * 20) as readers:
+            await eventually(lambda: all(reader.told["job"] or reader.status >= 400 for reader in readers))
+
+    assert Counter(reader.status for reader in readers) == {200: 5, 429: 15}
+    assert all(int(reader.retry) > 0 for reader in readers if reader.status == 429)
 
 
 def test_a_step_through_the_api_is_told(lab: Lab) -> None:

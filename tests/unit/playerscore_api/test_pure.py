@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders import make_job, manifest
-from playerscore import steps
 from playerscore.errors import PlayerscoreError
 from playerscore_api import concurrency, events, forms, strict, warnings
 
@@ -78,10 +77,3 @@ def test_a_change_is_told_by_what_it_changes(changes: dict[str, Any], kinds: lis
 
     assert [event.event for event in told] == kinds
     assert [event.id for event in told[:-1]] == [None] * len(told[:-1])
-
-
-def test_the_flat_form_is_the_same_without_the_other_frames() -> None:
-    whole = stored()
-    spec, status = forms.parts(whole)
-
-    assert forms.flat(whole).progress.step == steps.step(spec, status)
