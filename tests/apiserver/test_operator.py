@@ -183,26 +183,6 @@ def test_an_end_without_a_result_is_a_failure_with_that_name(lab: Lab) -> None:
     assert lab.condition("silent", "Succeeded") == ("False", "NO_RESULT")
 
 
-def test_an_image_that_does_not_exist_fails_at_once_with_the_kubelets_words(lab: Lab) -> None:
-    uid = lab.create_job("no-image", lab.ready("no-image"))
-    lab.pod_waits(f"sj-{uid}-1", "ErrImagePull", "docker.example/worker:none: not found")
-    lab.until(lambda: lab.step("no-image") == "FAILED")
-
-    assert lab.condition("no-image", "Stalled") == ("True", "IMAGE_PULL_FAILED")
-    assert "worker:none: not found" in lab.conditions("no-image")["Succeeded"]["message"]
-    lab.until(lambda: lab.get("job", f"sj-{uid}-1") == {})
-
-
-def test_a_registry_that_is_away_is_waited_for_until_the_start_deadline(lab: Lab) -> None:
-    uid = lab.create_job("no-registry", lab.ready("no-registry") | {"startDeadlineSeconds": 4})
-    lab.pod_waits(f"sj-{uid}-1", "ImagePullBackOff", "connection refused")
-    lab.until(lambda: lab.condition("no-registry", "Running") == ("False", "PodPending"))
-    lab.until(lambda: lab.step("no-registry") == "FAILED")
-
-    assert lab.condition("no-registry", "Succeeded") == ("False", "START_DEADLINE_EXCEEDED")
-    assert "connection refused" in lab.conditions("no-registry")["Succeeded"]["message"]
-
-
 def test_a_job_that_a_quota_refuses_says_so_and_starts_when_there_is_room(lab: Lab) -> None:
     quota = {
         "apiVersion": "v1",
