@@ -112,12 +112,19 @@ def _lives(lab: FaultLab, lived: list[str]) -> None:
         for name in lived:
             lab.patch(name, {"suspend": True})
         lab.all_at("READY_TO_ENQUEUE", lived)
-        lab.until(lambda: {item["metadata"]["name"][-3:] for item in lab.children()} == {"-p1"})
+        lab.until(lambda: not _analyses(lab, lived))
         for name in lived:
             lab.patch(name, {"suspend": False})
         lab.all_at("ANALYZING", lived)
         kubelet.holds = False
         lab.all_at("COMPLETED", lived)
+
+
+def _analyses(lab: FaultLab, lived: list[str]) -> list[str]:
+    """The analyses of these jobs that are still there."""
+    labels = [item["metadata"]["labels"] for item in lab.children()]
+    found = [item for item in labels if item[names.JOB_LABEL] in lived]
+    return [item[names.ATTEMPT_LABEL] for item in found if not item[names.ATTEMPT_LABEL].startswith("p")]
 
 
 def _end(job: Json, children: list[Json]) -> Json:

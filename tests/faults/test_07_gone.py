@@ -64,19 +64,15 @@ def test_410_as_the_answer_ends_a_life_at_most_and_loses_nothing(lab: FaultLab) 
         proxy.cut("scoringjobs")
         made += lab.create_many("after", 4)
         lab.until(lambda: gone)
-        lab.until(lambda: _again(lab, proxy, made))
+        lab.until(lambda: _done(lab, proxy, made))
 
         assert len(lab.children()) == len(made) == len(kubelet.ran)
         invariants(lab)
 
 
-def _again(lab: FaultLab, proxy: FaultProxy, made: list[str]) -> bool:
-    """Whether all is done; starts the operator again as a kubelet does when it ended."""
-    if lab.by_identity["one"].poll() is not None:
-        lab.ended("one")
-        lab.start_operator("one", KUBECONFIG=str(proxy.kubeconfig))
-    steps = lab.steps()
-    return all(steps.get(name) == "COMPLETED" for name in made)
+def _done(lab: FaultLab, proxy: FaultProxy, made: list[str]) -> bool:
+    lab.kept_running("one", KUBECONFIG=str(proxy.kubeconfig))
+    return lab.are_at("COMPLETED", made)
 
 
 def test_what_happened_before_a_compaction_is_found_by_a_listing(own_lab: FaultLab) -> None:

@@ -277,6 +277,14 @@ class FaultLab(Lab):
             self.operators.remove(process)
         return code
 
+    def kept_running(self, identity: str, **more: str) -> bool:
+        """What a kubelet does: start an operator that ended again, under the same name. Whether it had ended."""
+        if self.by_identity[identity].poll() is None:
+            return False
+        self.ended(identity)
+        self.start_operator(identity, **more)
+        return True
+
     def stop(self) -> None:
         """End every operator, also a frozen one."""
         super().stop()
@@ -350,12 +358,12 @@ class FaultLab(Lab):
 
     def all_at(self, step: str, wanted: Sequence[str]) -> None:
         """Wait until all of these are there."""
+        self.until(lambda: self.are_at(step, wanted))
 
-        def there() -> bool:
-            steps = self.steps()
-            return all(steps.get(name) == step for name in wanted)
-
-        self.until(there)
+    def are_at(self, step: str, wanted: Sequence[str]) -> bool:
+        """Whether all of these are there now."""
+        steps = self.steps()
+        return all(steps.get(name) == step for name in wanted)
 
     @contextlib.contextmanager
     def kubelet(self, run_seconds: float = 0.3) -> Iterator["Kubelet"]:
