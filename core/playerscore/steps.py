@@ -1,8 +1,8 @@
 """The step of the flow, computed from spec and status alone, so that an answer never waits for the operator."""
 
 from playerscore import coherence, readiness
-from playerscore.names import FINISHED, ConditionType, Step
-from playerscore.resources import Condition, ScoringJobSpec, ScoringJobStatus
+from playerscore.names import FINISHED, ConditionType, Reason, Step
+from playerscore.resources import Condition, Run, ScoringJobSpec, ScoringJobStatus
 
 
 def step(spec: ScoringJobSpec, status: ScoringJobStatus | None) -> Step:
@@ -36,5 +36,13 @@ def condition(status: ScoringJobStatus | None, kind: ConditionType) -> Condition
 def _has_run(status: ScoringJobStatus) -> bool:
     """Whether a pod runs, or ran before a retry or a replacement: those do not move the step back."""
     running, run = condition(status, ConditionType.RUNNING), status.run
+    if running is not None and run is not None and _was_stopped(running.reason, run):
+        return False
     ran = run is not None and any((run.start_time, run.first_start_time, run.failures, run.memory_failures))
     return ran or (running is not None and running.status == "True")
+
+
+def _was_stopped(reason: str, run: Run) -> bool:
+    """Whether a person's pause ended the attempt: what follows is another run. A failed one is cleared away too."""
+    stopping = reason == Reason.STOPPING and run.failed_attempt != run.attempt
+    return stopping or reason == Reason.SUSPENDED

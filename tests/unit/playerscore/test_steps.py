@@ -51,3 +51,22 @@ WAITS = make_condition(ConditionType.RUNNING, "False")
 )
 def test_each_state_has_its_step(spec: Any, status: Any, expected: Step) -> None:
     assert step(spec, status) is expected
+
+
+@pytest.mark.parametrize(
+    ("reason", "failed_attempt", "expected"),
+    [
+        pytest.param("StoppingOldAttempt", None, Step.QUEUED, id="resumed, the paused attempt still stops"),
+        pytest.param("Suspended", None, Step.QUEUED, id="resumed, it is gone"),
+        pytest.param("Suspended", 1, Step.QUEUED, id="paused between two tries and resumed"),
+        pytest.param("StoppingOldAttempt", 1, Step.ANALYZING, id="a failed try is cleared away"),
+        pytest.param("PodPending", None, Step.ANALYZING, id="its pod was taken away and waits"),
+    ],
+)
+def test_a_resumed_job_is_queued_until_its_new_attempt_runs(
+    reason: str, failed_attempt: int | None, expected: Step
+) -> None:
+    ran = make_run(1, start_time="2026-01-01T00:00:00Z", failed_attempt=failed_attempt)
+    waits = make_condition(ConditionType.RUNNING, "False", reason)
+
+    assert step(make_ready_spec(suspend=False), make_status(run=ran, conditions=[waits])) is expected
