@@ -67,10 +67,11 @@ test-apiserver: setup ## A real etcd and kube-apiserver
 	$(PYTEST) tests/apiserver
 
 FAULTS_TOOLS := etcd kube-apiserver kube-controller-manager kubectl helm versitygw
+ROWS := tests/faults
 
-test-faults: setup ## Every fault of docs/faults.md, made to happen (FAULTS_SEED=n); its result into benchmarks/results
+test-faults: setup ## Every fault of docs/faults.md, made to happen (FAULTS_SEED=n, ROWS=files); the result into benchmarks/results
 	cluster/tools.sh $(FAULTS_TOOLS)
-	FAULTS_RESULT=benchmarks/results/faults.json $(PYTEST) tests/faults
+	FAULTS_RESULT=benchmarks/results/faults.json $(PYTEST) $(ROWS)
 	$(RUN) python docs/generate.py
 
 test-faults-short: setup ## The parts of them that take seconds
