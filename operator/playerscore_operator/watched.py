@@ -33,6 +33,8 @@ class Watched:
         self._bodies: dict[Key, bytes] = {}
         self._children: dict[str, dict[tuple[str, str], bytes]] = {}
         self._owners: dict[Ref, tuple[Key, str]] = {}
+        self._doubts: dict[Key, dict[Ref, int]] = {}
+        """Versions of children that a listing told of and no event has brought."""
 
     def job_event(self, body: Json, *, deleted: bool) -> bool:
         """Whether the event says something that was not known."""
@@ -41,6 +43,7 @@ class Watched:
         if deleted:
             self._versions.pop(ref, None)
             self._bodies.pop(key, None)
+            self._doubts.pop(key, None)
             self._children.pop(body["metadata"]["uid"], None)
             return False
         if not self.newer(ref, body):
@@ -55,9 +58,12 @@ class Watched:
         key, uid = (ref[1], labels[names.JOB_LABEL]), labels[names.UID_LABEL]
         if deleted:
             self._drop(ref, uid)
+            self._believe(key, ref)
             return key
         if not self.newer(ref, body):
             return None
+        if self._versions[ref] >= self._doubts.get(key, {}).get(ref, 0):
+            self._believe(key, ref)
         self._owners[ref] = (key, uid)
         self._children.setdefault(uid, {})[kind, ref[2]] = orjson.dumps(_pruned(kind, body))
         return key
@@ -116,24 +122,47 @@ class Watched:
         """An ended job needs its children no more."""
         self._children.pop(uid, None)
 
+    def doubted(self, key: Key) -> bool:
+        """Whether a child of that job is known to have changed, and not how."""
+        return key in self._doubts
+
     def missed(self, kind: str, listed: Iterable[tuple[Ref, int, Key]]) -> set[Key]:
-        """The jobs of which a full listing knows what no event brought; the listing counts as seen."""
+        """The jobs of which a full listing knows what no event brought; each version is told once.
+
+        Of a child the listing has no body: until its event comes, which is still news, its job is read live.
+        """
         found: set[Key] = set()
         there: set[Ref] = set()
         for ref, version, key in listed:
             there.add(ref)
-            if self._versions.get(ref, -1) < version:
+            told = self._doubts.get(key, {}).get(ref, -1)
+            if max(told, self._versions.get(ref, -1)) >= version:
+                continue
+            if kind == "scoringjobs":
                 self._versions[ref] = version
-                self._bodies.pop(key, None)
+            else:
+                self._doubts.setdefault(key, {})[ref] = version
+            self._bodies.pop(key, None)
+            found.add(key)
+        for key, refs in list(self._doubts.items()):
+            for ref in [ref for ref in refs if ref[0] == kind and ref not in there]:
+                self._believe(key, ref)
                 found.add(key)
         for ref in [ref for ref in self._versions if ref[0] == kind and ref not in there]:
             key, uid = self._owners.get(ref, (ref[1:], ""))
             self._drop(ref, uid)
             if kind == "scoringjobs":
                 self._bodies.pop(key, None)
+                self._doubts.pop(key, None)
             else:
                 found.add(key)
         return found
+
+    def _believe(self, key: Key, ref: Ref) -> None:
+        if refs := self._doubts.get(key):
+            refs.pop(ref, None)
+            if not refs:
+                del self._doubts[key]
 
     def _drop(self, ref: Ref, uid: str) -> None:
         self._versions.pop(ref, None)

@@ -29,6 +29,8 @@ class World:
 
         Raises pydantic.ValidationError for an object that the models cannot read, ApiError.
         """
+        if self.watched.doubted(key):
+            return await self.live(key)
         job = await self._job(key, self.watched.body(key))
         if job is None:
             return None

@@ -108,3 +108,37 @@ def test_a_listing_without_a_job_forgets_it() -> None:
 
     assert watched.missed("scoringjobs", []) == set()
     assert watched.body(KEY) is None
+
+
+def test_a_child_that_only_a_listing_told_of_is_doubted_until_its_event_brings_it() -> None:
+    """A watch that was away brings it late, and the version that the listing told is still news then."""
+    watched = Watched()
+    watched.child_event("jobs", child(3), deleted=False)
+    watched.missed("jobs", [(("jobs", "default", "sj-u-1"), 9, KEY)])
+
+    assert watched.doubted(KEY)
+    assert watched.child_event("jobs", child(5, startTime="x"), deleted=False) == KEY
+    assert watched.doubted(KEY), "it is not the one that was told"
+
+    ended = child(9, conditions=[{"type": "Complete", "status": "True"}])
+    assert watched.child_event("jobs", ended, deleted=False) == KEY
+    assert not watched.doubted(KEY)
+    assert watched.children("u")[0][0]["status"] == ended["status"]
+
+
+def test_a_doubt_ends_with_the_child_or_its_job() -> None:
+    watched = Watched()
+    told = [(("pods", "default", "sj-u-1-x"), 9, KEY)]
+
+    watched.missed("pods", told)
+    assert watched.missed("jobs", []) == set()
+    assert watched.missed("pods", []) == {KEY}, "gone before any event"
+    assert not watched.doubted(KEY)
+
+    watched.missed("pods", told)
+    watched.child_event("pods", child(12, "sj-u-1-x"), deleted=True)
+    assert not watched.doubted(KEY)
+
+    watched.missed("pods", told)
+    watched.job_event(job(13), deleted=True)
+    assert not watched.doubted(KEY)
