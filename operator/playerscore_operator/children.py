@@ -178,10 +178,13 @@ def _trouble(reason: str, message: str) -> Cause:
 
 
 def node_is_lost(pod: Json) -> bool:
-    """Whether the pod's node stopped answering."""
-    status = pod.get("status", {})
-    unknown = any(item["type"] == "Ready" and item["status"] == "Unknown" for item in _conditions(pod))
-    return status.get("reason") == "NodeLost" or unknown
+    """Whether the pod's node stopped answering.
+
+    The cluster has no word for it on the pod: its node controller sets `Ready` to False, and nothing else. A
+    kubelet would say so of `ContainersReady` too, because there is no other gate.
+    """
+    told = {item["type"]: item["status"] for item in _conditions(pod)}
+    return told.get("Ready") == "False" and told.get("ContainersReady") == "True"
 
 
 def disruption(pod: Json) -> str:

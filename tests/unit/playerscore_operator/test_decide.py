@@ -201,6 +201,17 @@ def test_the_schedulers_words_are_on_the_job_while_it_waits() -> None:
     assert decision.requeue_seconds is not None
 
 
+def test_a_wait_that_was_told_stays_told_when_the_job_gets_its_start_time() -> None:
+    waits = make_condition(ConditionType.RUNNING, "False", "PodPending", message="no room")
+    observed = running(make_status(run=make_run(1, generation=3), conditions=[waits]))
+    observed = with_child(observed, attempt(observed), pods=(pod(),))
+    for job in observed.jobs.values():
+        job["status"]["startTime"] = NOW.isoformat()
+    decision = decide(observed, NOW, API)
+
+    assert claim(decision, ConditionType.RUNNING) == ("False", "PodPending")
+
+
 def test_waiting_longer_than_the_start_deadline_fails_the_job_and_frees_its_place() -> None:
     status = make_status(run=make_run(1, generation=3), conditions=[LAUNCHED])
     observed = running(status, make_ready_spec(suspend=False, start_deadline_seconds=30))
@@ -478,3 +489,28 @@ def test_a_retry_keeps_the_count_of_disruptions_and_a_person_clears_it() -> None
     assert "disruptions" not in again.status["run"]
     assert resumed.status is not None
     assert resumed.status["run"]["disruptions"] is None
+
+
+@pytest.mark.parametrize(
+    ("ready", "containers_ready", "expected"),
+    [
+        pytest.param("True", "True", ("True", "PodRunning"), id="it works"),
+        pytest.param("False", "True", ("Unknown", "NodeLost"), id="the node controller alone says no"),
+        pytest.param(
+            "False", "False", ("True", "PodRunning"), id="the kubelet says no: a sidecar starts again"
+        ),
+    ],
+)
+def test_a_lost_node_shows_in_what_its_kubelet_would_have_said_otherwise(
+    ready: str, containers_ready: str, expected: tuple[str, str]
+) -> None:
+    works = {"name": "analyze", "state": {"running": {}}}
+    told = [
+        {"type": "Ready", "status": ready},
+        {"type": "ContainersReady", "status": containers_ready},
+    ]
+    observed = running(make_status(run=make_run(1, generation=3), conditions=[LAUNCHED]))
+    seen = pod(phase="Running", containerStatuses=[works], conditions=told)
+    decision = decide(with_child(observed, attempt(observed), pods=(seen,)), NOW, API)
+
+    assert claim(decision, ConditionType.RUNNING) == expected
