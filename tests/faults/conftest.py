@@ -82,9 +82,10 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         row["outcome"] = report.outcome
 
 
-def pytest_sessionfinish() -> None:
+def pytest_sessionfinish(session: pytest.Session) -> None:
     """Writes the rows that ran into the file that FAULTS_RESULT names; the others stay as they are there."""
-    if not (target := os.environ.get("FAULTS_RESULT")):
+    target = os.environ.get("FAULTS_RESULT")
+    if not target or hasattr(session.config, "workerinput"):
         return
     path = Path(target)
     old = json.loads(path.read_text())["rows"] if path.exists() else {}
