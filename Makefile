@@ -102,11 +102,11 @@ test-ultralytics: setup ## The ultralytics detector with real weights, in an env
 	  $(UV) run -q --frozen --group dev --extra worker-gpu pytest -q tests/ultralytics
 
 .PHONY: fuzz-api bench-api
-fuzz-api: setup ## Thousands of requests on every operation of the API, the result into benchmarks/results (15 min)
+fuzz-api: setup ## Thousands of requests on every operation of the API, the result into benchmarks/results (8 min)
 	cluster/tools.sh etcd kube-apiserver kubectl versitygw
 	$(RUN) python benchmarks/fuzz_api.py
 
-bench-api: setup ## The API against Kubernetes asked directly, and 200 event streams, into benchmarks/results
+bench-api: setup ## The API beside Kubernetes asked directly, and 200 event streams (5 min, quiet machine), into benchmarks/results
 	cluster/tools.sh etcd kube-apiserver kubectl versitygw
 	$(RUN) python benchmarks/api.py
 

@@ -1,8 +1,10 @@
 """What the REST API costs beside Kubernetes, and what an open event stream costs.
 
 `make bench-api` starts an API server, the store and the API, and writes `results/api.json`. Each call is made
-through the API and as the same calls to Kubernetes (a step is a GET and a PATCH), in turns within the same run, by
-as many callers at once. Jobs carry a preview of 8 frames with 22 people, as a real one does.
+through the API and as the same calls to Kubernetes (a step is a GET and a PATCH), in short slices that take turns
+within the same run, by as many callers at once; a ratio is the median over the pairs of slices. Jobs carry a preview
+of 8 frames with 22 people, as a real one does. Streams are opened a few at a time, all at once, and all at once while
+Kubernetes does not answer, each on a fresh replica.
 """
 
 import argparse
@@ -10,6 +12,7 @@ import asyncio
 import itertools
 import json
 import os
+import signal
 import ssl
 import statistics
 import sys
@@ -35,11 +38,23 @@ RESULT = ROOT / "benchmarks" / "results" / "api.json"
 JOBS = 1000
 STREAMS = 200
 CALLERS = 8
-ROUNDS = 3
-SECONDS = 3.0
+ROUNDS = 7
+SLICE_SECONDS = 2.0
+LIST_SLICE_SECONDS = 4.0
+LIST_CALLERS = 2
+SETTLE_SECONDS = 5.0
+QUIET_SECONDS = 10.0
+FROZEN_SECONDS = 17.0
+"""Longer than the API waits for any call."""
 TRACKS = 22
 KIND = "/apis/playerscore.dev/v1alpha1/namespaces/default/scoringjobs"
 MERGE = {"Content-Type": "application/merge-patch+json"}
+NOTE = (
+    "Callers, API, API server and etcd share the machine. A step through the API is a GET, the judgement and a PATCH, "
+    "beside the GET and the PATCH that it is compared with. The direct list of 1,000 is one call whose 15 MB nobody "
+    "parses. Rates and ratios are medians over slices that take turns; CPU is that of one call (an enqueue with the "
+    "pause before it). The frozen burst is opened while the API server is stopped for 17 s."
+)
 Json = dict[str, Any]
 Call = Callable[[int], Awaitable[float]]
 """One call by one caller; returns its seconds."""
@@ -96,12 +111,11 @@ def job(number: int) -> str:
     return f"bench-{number:04d}"
 
 
-async def _read(request: Any) -> Json:
+async def _read(request: Any) -> bytes:
     async with request as answer:
-        raw = await answer.read()
+        raw: bytes = await answer.read()
         assert answer.status < 300, f"{answer.status} {raw[:300]!r}"
-        found: Json = json.loads(raw) if len(raw) < 100_000 else {}
-        return found
+        return raw
 
 
 class Callers:
@@ -154,7 +168,8 @@ class Callers:
 
 
 async def _patched(to: Doors, name: str, spec: Json) -> None:
-    version = (await _read(to.kubernetes.get(f"{KIND}/{name}")))["metadata"]["resourceVersion"]
+    stored = json.loads(await _read(to.kubernetes.get(f"{KIND}/{name}")))
+    version = stored["metadata"]["resourceVersion"]
     body = json.dumps({"metadata": {"resourceVersion": version}, "spec": spec})
     await _read(to.kubernetes.patch(f"{KIND}/{name}", data=body, headers=MERGE))
 
@@ -173,9 +188,40 @@ async def confirm_all(to: Doors) -> None:
         await _read(to.api.post(f"/jobs/{job(number)}/target", json={}))
 
 
-async def measure(call: Call, callers: int) -> list[float]:
-    """The seconds of every call that so many callers make one after another."""
-    end = time.perf_counter() + SECONDS
+class Cost(NamedTuple):
+    """CPU seconds, of the API and of Kubernetes' API server."""
+
+    api: float
+    kubernetes: float
+
+
+class Slice(NamedTuple):
+    """Some seconds of one call by one door."""
+
+    seconds: list[float]
+    rate: float
+    cost: Cost
+    """For each call."""
+
+
+class Bench(NamedTuple):
+    """What is measured: a replica of the API, by its process, in front of Kubernetes."""
+
+    lab: Lab
+    to: Doors
+    api: int
+
+    @property
+    def kubernetes(self) -> int:
+        return self.lab.plane.process("kube-apiserver").pid
+
+    def cost(self) -> Cost:
+        return Cost(cpu_seconds(self.api), cpu_seconds(self.kubernetes))
+
+
+async def measure(bench: Bench, call: Call, callers: int, lasts: float) -> Slice:
+    """A slice in which so many callers make one call after another."""
+    before, end = bench.cost(), time.perf_counter() + lasts
     taken: list[float] = []
 
     async def caller(number: int) -> None:
@@ -183,68 +229,113 @@ async def measure(call: Call, callers: int) -> list[float]:
             taken.append(await call(number))
 
     await asyncio.gather(*(caller(number) for number in range(callers)))
-    return taken
+    spent = [(now - then) / len(taken) for now, then in zip(bench.cost(), before, strict=True)]
+    return Slice(taken, callers / statistics.fmean(taken), Cost(*spent))
 
 
-async def compare(to: Doors, figures: Json, ratios: Json) -> None:
-    """Requests per second and p99 of each call, by both doors in turns."""
-    for name, both in Callers(to).pairs().items():
-        callers = 2 if name == "list_1000" else CALLERS
+async def compare(bench: Bench, figures: Json, ratios: Json) -> None:
+    """Requests per second, p99 and CPU of each call, by both doors in turns."""
+    for name, both in Callers(bench.to).pairs().items():
+        listing = name == "list_1000"
+        callers, lasts = (LIST_CALLERS, LIST_SLICE_SECONDS) if listing else (CALLERS, SLICE_SECONDS)
         if name == "enqueue":
-            await confirm_all(to)
-        taken: tuple[list[float], list[float]] = ([], [])
+            await confirm_all(bench.to)
+        doors_: tuple[list[Slice], list[Slice]] = ([], [])
         for _ in range(ROUNDS):
-            for call, seconds in zip(both, taken, strict=True):
-                seconds += await measure(call, callers)
-        rates = [callers / statistics.fmean(seconds) for seconds in taken]
-        for door, seconds, rate in zip(("api", "kubernetes"), taken, rates, strict=True):
-            figures[f"{name}_{door}_per_second"] = round(rate, 1)
-            figures[f"{name}_{door}_p50_ms"] = round(1000 * statistics.median(seconds), 1)
-            figures[f"{name}_{door}_p99_ms"] = round(1000 * statistics.quantiles(seconds, n=100)[98], 1)
-        ratios[f"{name}_of_kubernetes"] = round(rates[0] / rates[1], 3)
-        print(name, f"{rates[0]:.1f}/s, {ratios[f'{name}_of_kubernetes']} of Kubernetes", file=sys.stderr)
+            for call, slices in zip(both, doors_, strict=True):
+                slices.append(await measure(bench, call, callers, lasts))
+        for door, slices in zip(("api", "kubernetes"), doors_, strict=True):
+            figures |= summary(f"{name}_{door}", slices)
+        pairs = [ours.rate / theirs.rate for ours, theirs in zip(*doors_, strict=True)]
+        ratios[f"{name}_of_kubernetes"] = round(statistics.median(pairs), 3)
+        print(name, ratios[f"{name}_of_kubernetes"], "of Kubernetes", file=sys.stderr)
 
 
-async def streams(lab: Lab, to: Doors, pid: int) -> Json:
-    """Memory and CPU of 200 open streams, and how late their events come."""
-    idle = resident(pid)
-    arrived: dict[str, float] = {}
-    broken: list[str] = []
-    ready = asyncio.Semaphore(0)
-
-    opening = asyncio.Semaphore(CALLERS)
-
-    async def follow(number: int) -> None:
-        async with opening:
-            answer = await to.api.get(f"/jobs/{job(number)}/events")
-            assert answer.status == 200, await answer.text()
-            ready.release()
-        async with answer:
-            async for line in answer.content:
-                if line.startswith(b'data: {"percent":77}'):
-                    arrived[job(number)] = time.perf_counter()
-                if line.startswith(b"event: error"):
-                    broken.append(job(number))
-
-    readers = [asyncio.create_task(follow(number)) for number in range(STREAMS)]
-    for _ in readers:
-        await ready.acquire()
-    await asyncio.sleep(5)
-    held, before = resident(pid), cpu_seconds(pid)
-    await asyncio.sleep(10)
-    quiet = (cpu_seconds(pid) - before) / 10
-    open_ones = [number for number in range(STREAMS) if job(number) not in broken]
-    delays = [await _told(lab, to, number, arrived) for number in open_ones]
-    most = resident(pid)
-    for reader in readers:
-        reader.cancel()
-    await asyncio.gather(*readers, return_exceptions=True)
+def summary(name: str, slices: list[Slice]) -> Json:
+    """What the slices of one call by one door say together."""
+    seconds = [each for slice_ in slices for each in slice_.seconds]
+    own, behind = (1000 * statistics.median(slice_.cost[place] for slice_ in slices) for place in (0, 1))
     return {
-        "streams": STREAMS,
-        "streams_broken": len(broken),
+        f"{name}_calls": len(seconds),
+        f"{name}_per_second": round(statistics.median(slice_.rate for slice_ in slices), 1),
+        f"{name}_p50_ms": round(1000 * statistics.median(seconds), 1),
+        f"{name}_p99_ms": round(1000 * statistics.quantiles(seconds, n=100)[98], 1),
+        f"{name}_cpu_ms_of_kubernetes": round(behind, 2),
+    } | ({f"{name}_cpu_ms_of_api": round(own, 2)} if own else {})
+
+
+class Stream:
+    """One reader of events."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.status = 0
+        self.began = asyncio.Event()
+        """The first events have come, or none will."""
+        self.broken = False
+        self.told = 0.0
+
+    async def read(self, to: Doors, opening: asyncio.Semaphore) -> None:
+        """Follow the job; a place in `opening` is taken until the stream has begun."""
+        async with opening:
+            follow = asyncio.create_task(self._follow(to))
+            await self.began.wait()
+        try:
+            await follow
+        finally:
+            follow.cancel()
+
+    async def _follow(self, to: Doors) -> None:
+        try:
+            async with to.api.get(f"/jobs/{self.name}/events") as answer:
+                self.status = answer.status
+                async for line in answer.content:
+                    if line.startswith(b"event: job"):
+                        self.began.set()
+                    if line.startswith(b'data: {"percent":77}'):
+                        self.told = time.perf_counter()
+                    self.broken = self.broken or line.startswith(b"event: error")
+            self.broken = self.broken or self.status == 200
+        except aiohttp.ClientError:
+            self.broken = True
+        finally:
+            self.began.set()
+
+
+@asynccontextmanager
+async def opened(bench: Bench, at_once: int) -> AsyncIterator[list[Stream]]:
+    """So many streams, opened so many at a time."""
+    streams = [Stream(job(number)) for number in range(STREAMS)]
+    opening = asyncio.Semaphore(at_once)
+    readers = [asyncio.create_task(stream.read(bench.to, opening)) for stream in streams]
+    try:
+        for stream in streams:
+            await stream.began.wait()
+        yield streams
+    finally:
+        for reader in readers:
+            reader.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
+
+
+async def follow_all(bench: Bench, at_once: int) -> Json:
+    """How 200 streams are opened, what they cost in memory and CPU, and how late their events come."""
+    await _read(bench.to.api.get(f"/jobs/{job(0)}"))  # what is made once, for any number
+    idle, begin = resident(bench.api), time.perf_counter()
+    async with opened(bench, at_once) as streams:
+        took = time.perf_counter() - begin
+        await asyncio.sleep(SETTLE_SECONDS)
+        held, before = resident(bench.api), cpu_seconds(bench.api)
+        await asyncio.sleep(QUIET_SECONDS)
+        quiet = (cpu_seconds(bench.api) - before) / QUIET_SECONDS
+        served = [stream for stream in streams if stream.status == 200 and not stream.broken]
+        delays = [await _told(bench, stream) for stream in served]
+        most = resident(bench.api)
+        found = counted(streams)
+    return found | {
+        "opened_in_seconds": round(took, 2),
         "rss_mb_idle": round(idle / 2**20, 1),
         "rss_mb_with_streams": round(held / 2**20, 1),
-        "rss_mb_after_events": round(most / 2**20, 1),
         "kb_per_stream": round((held - idle) / STREAMS / 1024, 1),
         "kb_per_stream_after_events": round((most - idle) / STREAMS / 1024, 1),
         "cpu_share_of_quiet_streams": round(quiet, 4),
@@ -253,15 +344,53 @@ async def streams(lab: Lab, to: Doors, pid: int) -> Json:
     }
 
 
-async def _told(lab: Lab, to: Doors, number: int, arrived: dict[str, float]) -> float:
+async def follow_frozen(bench: Bench) -> Json:
+    """200 streams at once while Kubernetes does not answer, and then does."""
+    frozen = bench.kubernetes
+    await _read(bench.to.api.get(f"/jobs/{job(0)}"))
+
+    async def thaw() -> None:
+        await asyncio.sleep(FROZEN_SECONDS)
+        os.kill(frozen, signal.SIGCONT)
+
+    os.kill(frozen, signal.SIGSTOP)
+    waking = asyncio.create_task(thaw())
+    try:
+        async with opened(bench, STREAMS) as streams:
+            await waking
+            await asyncio.sleep(SETTLE_SECONDS)
+            return counted(streams)
+    finally:
+        os.kill(frozen, signal.SIGCONT)
+
+
+def counted(streams: list[Stream]) -> Json:
+    """How many streams were served, refused before they began, and broken after that."""
+    broken = sum(stream.broken for stream in streams)
+    served = sum(stream.status == 200 and not stream.broken for stream in streams)
+    return {"served": served, "refused": len(streams) - served - broken, "broken": broken}
+
+
+async def _told(bench: Bench, stream: Stream) -> float:
     """Seconds from a finished status write to its event."""
-    admin = {"Authorization": f"Bearer {lab.plane.admin_token}", **MERGE}
+    admin = {"Authorization": f"Bearer {bench.lab.plane.admin_token}", **MERGE}
     status = json.dumps({"status": {"progress": {"percent": 77}}})
-    await _read(to.kubernetes.patch(f"{KIND}/{job(number)}/status", data=status, headers=admin))
+    await _read(bench.to.kubernetes.patch(f"{KIND}/{stream.name}/status", data=status, headers=admin))
     written = time.perf_counter()
-    while job(number) not in arrived and time.perf_counter() < written + 10:
+    while not stream.told and time.perf_counter() < written + 10:
         await asyncio.sleep(0.0005)
-    return max(0.0, arrived.get(job(number), written + 10) - written)
+    await _untold(bench, stream.name)
+    return max(0.0, (stream.told or written + 10) - written)
+
+
+async def _untold(bench: Bench, name: str) -> None:
+    """For the next who follows it."""
+    admin = {"Authorization": f"Bearer {bench.lab.plane.admin_token}", **MERGE}
+    await _read(
+        bench.to.kubernetes.patch(
+            f"{KIND}/{name}/status", data='{"status": {"progress": null}}', headers=admin
+        )
+    )
 
 
 def resident(pid: int) -> int:
@@ -276,16 +405,32 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def run(lab: Lab, url: str, pid: int, only_streams: bool) -> tuple[Json, Json]:
-    figures: Json = {}
+@asynccontextmanager
+async def replica(lab: Lab) -> AsyncIterator[Bench]:
+    """A fresh replica of the API."""
+    with running_api(lab.plane, lab.folder, lab.s3) as (url, process):
+        async with doors(lab, url) as to:
+            yield Bench(lab, to, process.pid)
+
+
+async def run(lab: Lab, only_streams: bool) -> tuple[Json, Json]:
+    figures: Json = {"streams": STREAMS}
     ratios: Json = {}
-    async with doors(lab, url) as to:
+    async with doors(lab, lab.url) as to:
         await fill(lab, to)
         print(f"{JOBS} jobs are there", file=sys.stderr)
-        figures |= await streams(lab, to, pid)
-        print(figures, file=sys.stderr)
-        if not only_streams:
-            await compare(to, figures, ratios)
+    for name, at_once in (("ramp", CALLERS), ("burst", STREAMS)):
+        async with replica(lab) as bench:
+            found = await follow_all(bench, at_once)
+        print(name, found, file=sys.stderr)
+        figures |= {f"{name}_{key}": value for key, value in found.items()}
+    async with replica(lab) as bench:
+        found = await follow_frozen(bench)
+    print("frozen", found, file=sys.stderr)
+    figures |= {f"frozen_burst_{key}": value for key, value in found.items()}
+    if not only_streams:
+        async with replica(lab) as bench:
+            await compare(bench, figures, ratios)
     return figures, ratios
 
 
@@ -293,19 +438,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--streams", action="store_true", help="only the event streams; writes nothing")
     chosen = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        running_lab(Path(folder)) as lab,
-        running_api(lab.plane, lab.folder, lab.s3) as (url, process),
-    ):
-        figures, ratios = asyncio.run(run(lab, url, process.pid, chosen.streams))
+    with tempfile.TemporaryDirectory() as folder, running_lab(Path(folder)) as lab:
+        figures, ratios = asyncio.run(run(lab, chosen.streams))
     written = {
         "command": "make bench-api",
         "machine": machine.described(),
-        "note": (
-            "Callers, API, API server and etcd share the machine. A step through the API is a GET, the judgement "
-            "and a PATCH, beside the GET and the PATCH that it is compared with."
-        ),
+        "note": NOTE,
         "figures": figures,
         "ratios": ratios,
     }
