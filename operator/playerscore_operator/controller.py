@@ -153,6 +153,7 @@ class Controller:
             try:
                 await self.resync()
             except ApiError as error:
+                metrics.RESYNC_ERRORS.labels(error.status).inc()
                 log.warning("resync failed", error=str(error))
 
     async def resync(self) -> int:

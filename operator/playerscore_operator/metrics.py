@@ -51,6 +51,11 @@ RESYNC_SECONDS = Histogram(
     "Duration of one resync: the listings of metadata and their comparison.",
     buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
+RESYNC_ERRORS = Counter(
+    "scoringjob_resync_errors",
+    "Resyncs that failed, by the HTTP `code` of the API server; 0: no answer. 403 is a right that was taken away.",
+    ["code"],
+)
 QUEUE_DEPTH = Gauge("scoringjob_workqueue_depth", "Jobs that wait to be reconciled.")
 QUEUE_AGE = Gauge("scoringjob_workqueue_oldest_seconds", "How long the first of them has waited.")
 LAUNCHES = Counter("scoringjob_launches", "Child Jobs created, by `kind`: preview, analysis.", ["kind"])
