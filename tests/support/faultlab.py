@@ -337,7 +337,16 @@ class FaultLab(Lab):
             "spec": {"video": {"uri": "s3://playerscore/default/uploads/match.mp4"}} | spec,
         }
         path = f"/apis/{names.API_VERSION}/namespaces/default/{names.JOB_PLURAL}"
-        self.http.post(path, json=body).raise_for_status()
+        self.until(lambda: self._posted(path, body))
+
+    def _posted(self, path: str, body: Json) -> bool:
+        """As a person does it: again when the API server has just started, or does not answer."""
+        try:
+            answer = self.http.post(path, json=body)
+        except httpx.TransportError:
+            return False
+        assert answer.status_code in (201, 409, 429) or answer.status_code >= 500, answer.text
+        return answer.status_code in (201, 409)
 
     def jobs(self) -> list[Json]:
         """Every ScoringJob as it is now."""
