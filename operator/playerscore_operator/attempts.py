@@ -5,7 +5,7 @@ A new attempt starts only when nothing of an older one is left, neither its Job 
 
 from datetime import datetime, timedelta
 
-from playerscore import names
+from playerscore import names, steps
 from playerscore.names import ConditionType, Reason, Step
 from playerscore.resources import ScoringRuntimeSpec
 from playerscore_operator import children, manifests, queues, waits
@@ -248,7 +248,13 @@ def _too_often(disrupted: Json, pods: list[Json]) -> Outcome:
 def _pending(observed: Observed, job: Json, words: str | None) -> Claim:
     if queues.held(job):
         return ("False", Reason.QUEUED, words or "")
-    return ("False", Reason.POD_PENDING, words) if words else _starting(observed.attempt)
+    if words:
+        return ("False", Reason.POD_PENDING, words)
+    told = steps.condition(observed.status, ConditionType.RUNNING)
+    if told and told.reason == Reason.POD_PENDING:
+        # The time since when a Job waits may begin anew (its start is counted from its first pod).
+        return ("False", told.reason, told.message)
+    return _starting(observed.attempt)
 
 
 def _silent() -> Ending:

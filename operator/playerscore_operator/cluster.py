@@ -4,6 +4,8 @@
 its typed models cost four times the CPU of a launch and the ScoringJob has models of its own.
 """
 
+import urllib.parse
+import urllib.request
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Self
@@ -140,7 +142,9 @@ class Cluster:
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=CONNECTIONS, ssl=self.api.rest_client.ssl_context)
             timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
-            self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=True)
+            self._session = aiohttp.ClientSession(
+                connector=connector, timeout=timeout, proxy=proxy(self.api.configuration)
+            )
         return self._session
 
     async def find(self, path: str) -> Json | None:
@@ -262,6 +266,14 @@ class Cluster:
     async def event(self, body: Json) -> None:
         namespace = body["metadata"]["namespace"]
         await self.request("POST", f"/apis/events.k8s.io/v1/namespaces/{namespace}/events", body=body)
+
+
+def proxy(settings: client.Configuration) -> str | None:
+    """The kubeconfig's proxy, else the environment's, which aiohttp would look for before each request."""
+    url = urllib.parse.urlsplit(settings.host)
+    if settings.proxy or urllib.request.proxy_bypass(url.netloc):
+        return settings.proxy or None
+    return urllib.request.getproxies().get(url.scheme)
 
 
 def job_path(namespace: str, name: str) -> str:

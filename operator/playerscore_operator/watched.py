@@ -53,7 +53,7 @@ class Watched:
         return True
 
     def child_event(self, kind: str, body: Json, *, deleted: bool) -> Key | None:
-        """The job to look at, when the event says something that was not known."""
+        """The job to look at, when the event says something that was not known and that decisions read."""
         ref, labels = _ref(kind, body), body["metadata"].get("labels") or {}
         key, uid = (ref[1], labels[names.JOB_LABEL]), labels[names.UID_LABEL]
         if deleted:
@@ -65,7 +65,10 @@ class Watched:
         if self._versions[ref] >= self._doubts.get(key, {}).get(ref, 0):
             self._believe(key, ref)
         self._owners[ref] = (key, uid)
-        self._children.setdefault(uid, {})[kind, ref[2]] = orjson.dumps(_pruned(kind, body))
+        known, content = self._children.setdefault(uid, {}), orjson.dumps(_pruned(kind, body))
+        if known.get((kind, ref[2])) == content:
+            return None
+        known[kind, ref[2]] = content
         return key
 
     def newer(self, ref: Ref, body: Json) -> bool:

@@ -7,7 +7,7 @@ from email.utils import format_datetime
 import pytest
 from kubernetes.aio import client
 
-from playerscore_operator.cluster import ApiError, Cluster
+from playerscore_operator.cluster import ApiError, Cluster, proxy
 from playerscore_operator.leader import Lease
 from playerscore_operator.settings import Settings
 
@@ -59,3 +59,34 @@ async def test_the_time_is_the_api_servers(ahead: timedelta, counted: bool) -> N
 
     difference = (cluster.now() - datetime.now(UTC)).total_seconds()
     assert difference == pytest.approx(ahead.total_seconds() if counted else 0.0, abs=1.5)
+
+
+@pytest.mark.parametrize(
+    ("environment", "of_kubeconfig", "used"),
+    [
+        pytest.param({}, None, None, id="none is named"),
+        pytest.param({"https_proxy": "http://out:3128"}, None, "http://out:3128", id="the environment's"),
+        pytest.param({"http_proxy": "http://out:3128"}, None, None, id="one for another scheme"),
+        pytest.param(
+            {"https_proxy": "http://out:3128", "no_proxy": "10.96.0.0,api.example.com"},
+            None,
+            None,
+            id="an exception",
+        ),
+        pytest.param(
+            {"https_proxy": "http://out:3128"}, "http://in:3128", "http://in:3128", id="the kubeconfig's"
+        ),
+    ],
+)
+def test_the_proxy_is_the_kubeconfigs_else_the_environments(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], of_kubeconfig: str | None, used: str | None
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    settings = client.Configuration()
+    settings.host, settings.proxy = "https://api.example.com:6443", of_kubeconfig
+
+    assert proxy(settings) == used

@@ -110,6 +110,16 @@ def test_a_listing_without_a_job_forgets_it() -> None:
     assert watched.body(KEY) is None
 
 
+def test_a_change_of_a_child_that_no_decision_reads_says_nothing() -> None:
+    watched = Watched()
+
+    assert watched.child_event("jobs", child(5, active=1), deleted=False) == KEY
+    assert watched.child_event("jobs", child(6, active=1, ready=0), deleted=False) is None
+    started = child(7, active=1, startTime="2026-05-01T12:00:00Z")
+    assert watched.child_event("jobs", started, deleted=False) == KEY
+    assert not watched.missed("jobs", [(("jobs", KEY[0], "sj-u-1"), 7, KEY)])
+
+
 def test_a_child_that_only_a_listing_told_of_is_doubted_until_its_event_brings_it() -> None:
     """A watch that was away brings it late, and the version that the listing told is still news then."""
     watched = Watched()
