@@ -254,14 +254,15 @@ async def compare(bench: Bench, figures: Json, ratios: Json) -> None:
 def summary(name: str, slices: list[Slice]) -> Json:
     """What the slices of one call by one door say together."""
     seconds = [each for slice_ in slices for each in slice_.seconds]
-    own, behind = (1000 * statistics.median(slice_.cost[place] for slice_ in slices) for place in (0, 1))
+    cpu = {part: statistics.median(getattr(slice_.cost, part) for slice_ in slices) for part in Cost._fields}
+    parts = Cost._fields if name.endswith("_api") else ("kubernetes",)
     return {
         f"{name}_calls": len(seconds),
         f"{name}_per_second": round(statistics.median(slice_.rate for slice_ in slices), 1),
         f"{name}_p50_ms": round(1000 * statistics.median(seconds), 1),
-        f"{name}_p99_ms": round(1000 * statistics.quantiles(seconds, n=100)[98], 1),
-        f"{name}_cpu_ms_of_kubernetes": round(behind, 2),
-    } | ({f"{name}_cpu_ms_of_api": round(own, 2)} if own else {})
+        f"{name}_p99_ms": round(1000 * statistics.quantiles(seconds, n=100, method="inclusive")[98], 1),
+        **{f"{name}_cpu_ms_of_{part}": round(1000 * cpu[part], 2) for part in parts},
+    }
 
 
 class Stream:
@@ -340,7 +341,7 @@ async def follow_all(bench: Bench, at_once: int) -> Json:
         "kb_per_stream_after_events": round((most - idle) / STREAMS / 1024, 1),
         "cpu_share_of_quiet_streams": round(quiet, 4),
         "event_delay_p50_ms": round(1000 * statistics.median(delays), 1),
-        "event_delay_p99_ms": round(1000 * statistics.quantiles(delays, n=100)[98], 1),
+        "event_delay_p99_ms": round(1000 * statistics.quantiles(delays, n=100, method="inclusive")[98], 1),
     }
 
 
