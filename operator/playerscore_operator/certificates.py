@@ -232,14 +232,14 @@ async def keep(cluster: Cluster, settings: Settings) -> None:
     """Look again and again; tries soon after a failure. Runs until cancelled."""
     while True:
         try:
-            await ensure(cluster, settings, cluster.now())
+            await ensure(cluster, settings)
             await asyncio.sleep(settings.certificate_check_seconds)
         except (ApiError, OSError, TimeoutError) as error:
             log.warning("certificate not settled", error=str(error))
             await asyncio.sleep(RETRY_SECONDS)
 
 
-async def ensure(cluster: Cluster, settings: Settings, now: dt.datetime) -> None:
+async def ensure(cluster: Cluster, settings: Settings, now: dt.datetime | None = None) -> None:
     """Bring authorities, bundle and certificate one step on. Raises ApiError.
 
     The order of the writes matters: a key is kept before its certificate is trusted, and that before it
@@ -254,7 +254,8 @@ async def ensure(cluster: Cluster, settings: Settings, now: dt.datetime) -> None
         _since(configuration),
         read_pair(serving.data),
     )
-    new = plan(state, dns_names(settings), _lifetimes(settings), now)
+    # The time is the API server's, which has answered by now.
+    new = plan(state, dns_names(settings), _lifetimes(settings), now or cluster.now())
     await authorities.write(_authorities_data(new.authorities))
     await _trust(cluster, settings, configuration, new)
     assert new.leaf is not None
