@@ -21,6 +21,8 @@ Ref = tuple[str, str, str]
 
 MOST_BODIES = 5000
 """So many bodies (about 2 KB each) are kept at most; other jobs are read when their turn comes."""
+MOST_GONE = 1000
+"""Of so many that went lately it is known that they went: a server that lags behind may list them once more."""
 METADATA = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "ownerReferences")
 POD_STATUS = ("phase", "reason", "conditions", "initContainerStatuses", "containerStatuses")
 
@@ -33,6 +35,8 @@ class Watched:
         self._bodies: dict[Key, bytes] = {}
         self._children: dict[str, dict[tuple[str, str], bytes]] = {}
         self._owners: dict[Ref, tuple[Key, str]] = {}
+        self._gone: dict[Ref, int] = {}
+        """The version at which it went, the oldest first."""
         self._doubts: dict[Key, dict[Ref, int]] = {}
         """Versions of children that a listing told of and no event has brought."""
 
@@ -58,6 +62,7 @@ class Watched:
         key, uid = (ref[1], labels[names.JOB_LABEL]), labels[names.UID_LABEL]
         if deleted:
             self._drop(ref, uid)
+            self._bury(ref, body)
             self._believe(key, ref)
             return key
         if not self.newer(ref, body):
@@ -74,7 +79,7 @@ class Watched:
     def newer(self, ref: Ref, body: Json) -> bool:
         """Note the object's version; False when that or a later one is known already."""
         version = int(body["metadata"]["resourceVersion"])
-        if self._versions.get(ref, -1) >= version:
+        if max(self._versions.get(ref, -1), self._gone.get(ref, -1)) >= version:
             return False
         self._versions[ref] = version
         return True
@@ -166,6 +171,12 @@ class Watched:
             refs.pop(ref, None)
             if not refs:
                 del self._doubts[key]
+
+    def _bury(self, ref: Ref, body: Json) -> None:
+        """A child has gone; its name does not come again."""
+        self._gone[ref] = int(body["metadata"]["resourceVersion"])
+        if len(self._gone) > MOST_GONE:
+            del self._gone[next(iter(self._gone))]
 
     def _drop(self, ref: Ref, uid: str) -> None:
         self._versions.pop(ref, None)

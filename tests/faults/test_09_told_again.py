@@ -5,12 +5,15 @@ children is made twice.
 """
 
 import asyncio
+import contextlib
 import json
 import random
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 from faultlab import PATHS, FaultLab, FaultProxy, invariants, session
+from playerscore import names
 
 Json = dict[str, Any]
 PARTS = {"scoringjobs": "/scoringjobs", "jobs": "/batch/v1/jobs", "pods": "/api/v1/pods"}
@@ -49,19 +52,37 @@ class Replay:
             if not self._silent:
                 self.again += self._proxy.inject(part, event)
 
+    def haunt(self, uid: str) -> None:
+        """Tell of a job's children as if they were still there, as a server that lags behind would."""
+        for part, event in list(self._told):
+            labels = event["object"]["metadata"].get("labels") or {}
+            if labels.get(names.UID_LABEL) == uid and event["type"] != "DELETED":
+                self._tell(part, event)
+
     def silence(self) -> None:
         """Nothing is told after this."""
         with self._lock:
             self._silent = True
 
 
+@contextlib.contextmanager
+def replaying(lab: FaultLab, proxy: FaultProxy, dice: random.Random) -> Iterator[Replay]:
+    """Everything is told again, until the end of the block."""
+    replay = Replay(lab, proxy, dice)
+    following = [lab.background.spawn(replay.follow(kind)) for kind in PARTS]
+    try:
+        yield replay
+    finally:
+        replay.silence()
+        for task in following:
+            task.cancel()
+
+
 def test_old_news_starts_nothing_stops_nothing_and_ends_nothing(lab: FaultLab, dice: random.Random) -> None:
     with FaultProxy(lab.plane) as proxy:
         lab.start_operator(KUBECONFIG=str(proxy.kubeconfig))
         lab.until(lambda: all(proxy.watching(part) for part in PARTS.values()))
-        replay = Replay(lab, proxy, dice)
-        following = [lab.background.spawn(replay.follow(kind)) for kind in PARTS]
-        with lab.kubelet(run_seconds=LONG_SECONDS) as kubelet:
+        with replaying(lab, proxy, dice) as replay, lab.kubelet(run_seconds=LONG_SECONDS) as kubelet:
             made = lab.create_many("plain", JOBS)
             made += lab.create_many("previewed", 2, lambda name: lab.selected(name) | {"suspend": False})
             paused = lab.create_many("paused", 2)
@@ -69,12 +90,12 @@ def test_old_news_starts_nothing_stops_nothing_and_ends_nothing(lab: FaultLab, d
             for name in paused:
                 lab.patch(name, {"suspend": True})
                 lab.until(lambda name=name: lab.condition(name, "Running") == ("False", "Suspended"))
+                replay.haunt(lab.get("scoringjob", name)["metadata"]["uid"])
+                lab.settle()
+                assert lab.condition(name, "Running") == ("False", "Suspended")
                 lab.patch(name, {"suspend": False})
             kubelet.run_seconds = 0.5
             lab.all_at("COMPLETED", made + paused)
-        replay.silence()
-        for task in following:
-            task.cancel()
 
     created = [call.what["metadata"]["name"] for call in proxy.writes("/jobs") if call.method == "POST"]
     assert len(created) == len(set(created)), "a child was asked for twice"

@@ -152,3 +152,23 @@ def test_a_doubt_ends_with_the_child_or_its_job() -> None:
     watched.missed("pods", told)
     watched.job_event(job(13), deleted=True)
     assert not watched.doubted(KEY)
+
+
+def test_a_child_that_went_does_not_come_back_by_old_news() -> None:
+    watched = Watched()
+    watched.child_event("pods", child(3, "sj-u-1-x"), deleted=False)
+    watched.child_event("pods", child(9, "sj-u-1-x"), deleted=True)
+
+    assert watched.child_event("pods", child(3, "sj-u-1-x"), deleted=False) is None
+    assert watched.child_event("pods", child(7, "sj-u-1-x"), deleted=False) is None
+    assert watched.children("u") == ([], [])
+    assert watched.missed("pods", []) == set()
+
+
+def test_only_the_last_thousand_that_went_are_remembered() -> None:
+    watched = Watched()
+    for number in range(1001):
+        watched.child_event("pods", child(number + 10, f"sj-u-1-{number}"), deleted=True)
+
+    assert watched.child_event("pods", child(5, "sj-u-1-0"), deleted=False) == KEY
+    assert watched.child_event("pods", child(5, "sj-u-1-1"), deleted=False) is None
