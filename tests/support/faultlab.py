@@ -422,6 +422,8 @@ class Kubelet:
 
     async def _tend(self, pod: Json) -> None:
         meta, phase = pod["metadata"], pod["status"].get("phase")
+        if "deletionTimestamp" not in meta and meta["name"] not in self.ran:
+            self.ran.append(meta["name"])
         path = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}"
         if "deletionTimestamp" in meta:
             if phase in ("Pending", "Running"):
@@ -432,7 +434,6 @@ class Kubelet:
                 await self._ask("POST", f"{path}/binding", _binding(meta["name"]))
             await self._says(path, pod_status("Running", {"analyze": {"running": {}}}))
             self._since[meta["uid"]] = time.monotonic()
-            self.ran.append(meta["name"])
         elif phase == "Running" and self._done(meta):
             await self._reports(meta)
             await self._says(path, pod_status("Succeeded", {"analyze": {"terminated": {"exitCode": 0}}}))
