@@ -90,6 +90,7 @@ def test_a_create_that_arrives_late_finds_the_others_job(
         child = lab.children()[0]["metadata"]["uid"]
         time.sleep(max(0.0, began + seconds - time.monotonic()))
         freezer.arrives.set()
+        lab.until(lambda: proxy.writes("/jobs")[0].status)
         _thawed(lab, proxy)
         kubelet.holds = False
         lab.all_at("COMPLETED", ["match"])
