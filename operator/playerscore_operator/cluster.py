@@ -4,6 +4,7 @@
 its typed models cost four times the CPU of a launch and the ScoringJob has models of its own.
 """
 
+import contextlib
 import urllib.parse
 import urllib.request
 from datetime import UTC, datetime, timedelta
@@ -79,10 +80,7 @@ class Cluster:
     async def connect(cls) -> Self:
         """With the pod's account, or the kubeconfig outside of a cluster."""
         settings = client.Configuration()
-        try:
-            config.load_incluster_config(client_configuration=settings)
-        except config.ConfigException:
-            await config.load_kube_config(client_configuration=settings)
+        await _load(settings)
         return cls(client.ApiClient(configuration=settings))
 
     async def close(self) -> None:
@@ -133,6 +131,10 @@ class Cluster:
         except (aiohttp.ClientError, OSError) as error:
             # A connection closed in mid-answer is neither an OSError nor a TimeoutError.
             raise ApiError(0, "Unreachable", f"{type(error).__name__}: {error}") from error
+        if answer.status == 401:
+            # For the next try: what is read now may be good again.
+            with contextlib.suppress(config.ConfigException, OSError):
+                await _load(self.api.configuration)
         if answer.status >= 400:
             raise _error(answer.status, content)
         return content
@@ -254,7 +256,8 @@ class Cluster:
         while True:
             query = {"limit": PAGE, **selector, **({"continue": token} if token else {})}
             page = await self.request("GET", path, query=query, accept=METADATA_LIST)
-            for item in page["items"]:
+            # Of no objects a server may make a list of metadata without a list in it.
+            for item in page["items"] or ():
                 meta = item["metadata"]
                 owner = meta["name"] if not selector else (meta.get("labels") or {}).get(names.JOB_LABEL, "")
                 ref = (kind, meta["namespace"], meta["name"])
@@ -274,6 +277,14 @@ def proxy(settings: client.Configuration) -> str | None:
     if settings.proxy or urllib.request.proxy_bypass(url.netloc):
         return settings.proxy or None
     return urllib.request.getproxies().get(url.scheme)
+
+
+async def _load(settings: client.Configuration) -> None:
+    """The pod's account, or the kubeconfig outside of a cluster, as they are now. Raises ConfigException."""
+    try:
+        config.load_incluster_config(client_configuration=settings)
+    except config.ConfigException:
+        await config.load_kube_config(client_configuration=settings)
 
 
 def job_path(namespace: str, name: str) -> str:

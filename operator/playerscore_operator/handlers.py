@@ -4,8 +4,13 @@ No create, update or delete handlers, timers or daemons: those need annotations 
 finalizer blocks deletion while the operator is down.
 """
 
+import asyncio
+import dataclasses
+import math
 import random
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import kopf
@@ -14,6 +19,9 @@ from playerscore import names
 from playerscore_operator.controller import Controller
 
 LONGEST_BACKOFF_SECONDS = 15.0
+CALM_SECONDS = 60.0
+"""A token that was good for longer than this is not refused again and again."""
+NEVER = timedelta(days=36_500)
 
 
 class JitteredBackoffs:
@@ -24,6 +32,26 @@ class JitteredBackoffs:
         while True:
             yield delay * random.uniform(0.75, 1.25)  # noqa: S311 - spreads retries, guards nothing
             delay = min(LONGEST_BACKOFF_SECONDS, delay * 2)
+
+
+class Credentials:
+    """Reads the token again when it was refused, later each time: Kopf ends when it is given the same one twice."""
+
+    def __init__(self) -> None:
+        self._delays = iter(JitteredBackoffs())
+        self._told = -math.inf
+
+    async def read(self, settings: kopf.OperatorSettings) -> kopf.ConnectionInfo | None:
+        """The pod's account or the kubeconfig, as it is now."""
+        if time.monotonic() - self._told > CALM_SECONDS:
+            self._delays = iter(JitteredBackoffs())
+        else:
+            await asyncio.sleep(next(self._delays))
+        self._told = time.monotonic()
+        inside = kopf.login_with_service_account(settings=settings)
+        found = inside or kopf.login_with_kubeconfig(settings=settings)
+        # By its end, which never comes, each is another one.
+        return found and dataclasses.replace(found, expiration=datetime.now(UTC) + NEVER)
 
 
 class NoDiffs(kopf.DiffBaseStorage):
@@ -61,11 +89,11 @@ class NoProgress(kopf.ProgressStorage):
 def registry(controller: Controller) -> kopf.OperatorRegistry:
     """The handlers of one controller."""
     handlers = kopf.OperatorRegistry()
+    credentials = Credentials()
 
     @kopf.on.login(registry=handlers)
     async def login(settings: kopf.OperatorSettings, **_: Any) -> kopf.ConnectionInfo | None:
-        inside = kopf.login_with_service_account(settings=settings)
-        return inside or kopf.login_with_kubeconfig(settings=settings)
+        return await credentials.read(settings)
 
     @kopf.on.event(names.GROUP, names.VERSION, names.JOB_PLURAL, registry=handlers)
     async def scoringjob(event: kopf.RawEvent, **_: Any) -> None:

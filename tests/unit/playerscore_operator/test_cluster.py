@@ -1,11 +1,15 @@
 """What the client makes of servers that do not answer, over a real socket."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 from kubernetes.aio import client
+from kubernetes.aio.config import kube_config
 
 from playerscore_operator.cluster import ApiError, Cluster, proxy
 from playerscore_operator.leader import Lease
@@ -90,3 +94,58 @@ def test_the_proxy_is_the_kubeconfigs_else_the_environments(
     settings.host, settings.proxy = "https://api.example.com:6443", of_kubeconfig
 
     assert proxy(settings) == used
+
+
+def _answers(body: bytes, status: str = "200 OK", seen: list[bytes] | None = None) -> Any:
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = await reader.readuntil(b"\r\n\r\n")
+        if seen is not None:
+            seen.append(asked)
+        head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        writer.write(head.encode() + body)
+        await writer.drain()
+        writer.close()
+
+    return one
+
+
+async def test_a_list_of_metadata_without_a_list_in_it_is_empty() -> None:
+    handler = _answers(b'{"metadata": {"resourceVersion": "7"}, "items": null}')
+    async with await asyncio.start_server(handler, "127.0.0.1", 0) as server:
+        cluster = await _cluster_behind(server)
+
+        assert await cluster.versions("jobs", []) == []
+
+        await cluster.close()
+
+
+async def test_a_token_that_was_refused_is_read_again_for_the_next_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bytes] = []
+    path = tmp_path / "kubeconfig"
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(path))
+
+    def write(port: int, token: str) -> None:
+        known = {
+            "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
+            "users": [{"name": "u", "user": {"token": token}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "x",
+        }
+        path.write_text(json.dumps(known))
+
+    refusing = _answers(b'{"reason": "Unauthorized"}', "401 Unauthorized", seen)
+    async with await asyncio.start_server(refusing, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        write(port, "first")
+        cluster = await Cluster.connect()
+        write(port, "second")
+        for _ in range(2):
+            with pytest.raises(ApiError, match="401"):
+                await cluster.find("/api/v1/namespaces/default")
+        await cluster.close()
+
+    assert [b"first" in asked for asked in seen] == [True, False]
+    assert b"second" in seen[1]
