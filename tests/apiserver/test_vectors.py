@@ -15,7 +15,7 @@ import pytest
 from admissioncases import CASES, Case, patched
 from apilab import Lab
 from controlplane import ControlPlane
-from gates import JOBS, MODES, Answer, Client, Gates, connected, gathered, manifest
+from gates import JOBS, MODES, Answer, Client, Gates, connected, gathered
 from playerscore import refusals
 from playerscore.names import IOU_THRESHOLD
 from playerscore.resources import ScoringJobSpec
@@ -192,26 +192,3 @@ def test_a_dry_run_is_judged_and_writes_nothing(run: Run, mode: str) -> None:
             )
 
     assert "NOT_READY" in asyncio.run(dry()).body["message"]
-
-
-WAYS = (["apply"], ["apply", "--force"], ["apply", "--server-side", "--force-conflicts"], ["replace"])
-
-
-NEVER = ("edits: the video of a completed job", "managing: a completed job is given to another controller")
-
-
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", NEVER)
-@pytest.mark.parametrize("way", WAYS, ids=" ".join)
-def test_a_result_survives_every_way_of_being_refused(run: Run, mode: str, name: str, way: list[str]) -> None:
-    """On a 409 or 422, `kubectl apply --force` would delete and recreate the object."""
-    case = next(case for case in CASES if case.name == name)
-    before = run.after[mode][case.slug]
-    whole = manifest(case.slug, {"spec": case.after})
-
-    said = run.plane.kubectl("-n", mode, *way, "-f", "-", stdin=json.dumps(whole), check=False)
-
-    assert refusals.words(case.deny) in said
-    stored = json.loads(run.plane.kubectl("-n", mode, "get", "scoringjob", case.slug, "-o", "json"))
-    assert stored["metadata"]["uid"] == before["metadata"]["uid"]
-    assert (stored["spec"], stored["status"]) == (before["spec"], before["status"])
