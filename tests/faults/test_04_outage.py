@@ -1,7 +1,7 @@
 """The API server restarts, or is gone for 100 s, in the midst of work.
 
-Promise: the operator stays, writes nothing while it cannot renew its Lease, lists again when the server is
-back, and no Job is made twice; with a second replica the same one goes on leading.
+Promise: the operator stays, writes nothing while it cannot renew its Lease, and misses nothing that happened
+meanwhile; no Job is made twice, and with a second replica the same one goes on leading.
 """
 
 import random

@@ -1,4 +1,4 @@
-"""etcd stalls, or its quota is full: every write fails.
+"""The API server's store, etcd, stalls, or its quota is full: every write fails.
 
 Promise: no hot loop; the operator stays and is silent, and goes on when there is room again.
 """
