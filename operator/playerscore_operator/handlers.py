@@ -124,7 +124,7 @@ def settings() -> kopf.OperatorSettings:
     chosen.networking.error_backoffs = JitteredBackoffs()
     chosen.watching.server_timeout = 600
     chosen.watching.connect_timeout = 10
-    chosen.watching.chunk_size = 500
+    chosen.watching.chunk_size = 100
     # Filtered at the server: other people's Jobs and pods never reach this process.
     chosen.watching.label_selectors["batch", "v1", "jobs"] = names.UID_LABEL
     chosen.watching.label_selectors["", "v1", "pods"] = names.UID_LABEL
