@@ -86,9 +86,9 @@ class Cluster:
         """One whole ScoringJob. Raises PlayerscoreError: JOB_NOT_FOUND, FORBIDDEN, UNAUTHENTICATED, ..."""
         return await self._call("GET", f"{JOBS.format(namespace)}/{name}")
 
-    async def view_job(self, namespace: str, name: str) -> Document:
-        """One ScoringJob as `stored.job` reads it: enough for all but its preview."""
-        return stored.job((await self._ask("GET", f"{JOBS.format(namespace)}/{name}")).body)
+    async def view_job(self, namespace: str, name: str, *frames: str) -> Document:
+        """One ScoringJob as `stored.job` reads it, with those frames of its preview."""
+        return stored.job((await self._ask("GET", f"{JOBS.format(namespace)}/{name}")).body, *frames)
 
     async def list_jobs(self, namespace: str, limit: int, token: str | None = None) -> Page:
         """A page of ScoringJobs as `stored.job` reads them."""

@@ -87,12 +87,12 @@ class Addressed(NamedTuple):
     namespace: str
     id: str
 
-    async def read(self) -> Document:
+    async def read(self, *frames: str) -> Document:
         """The stored job, as `stored.job` reads it. Raises JOB_NOT_FOUND, FORBIDDEN, ..."""
-        return await self.caller.view_job(self.namespace, self.id)
+        return await self.caller.view_job(self.namespace, self.id, *frames)
 
     async def read_whole(self) -> Document:
-        """The stored job with all people of its preview. Raises as `read`."""
+        """The stored job with all frames of its preview. Raises as `read`."""
         return await self.caller.get_job(self.namespace, self.id)
 
 

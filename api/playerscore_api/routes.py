@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Final, NamedTuple
 
 import orjson
@@ -228,10 +228,10 @@ class Stepper(NamedTuple):
     write: Write
     response: Response
 
-    async def take(self, step: Step, judged: Judged | None, whole: bool = False) -> Job:
-        """Read (the whole preview, if need be), judge, and write with the resourceVersion that was judged."""
+    async def take(self, step: Step, judged: Judged | None, frames: Sequence[str] | None = ()) -> Job:
+        """Read, with those frames besides the target's or with all, judge, and write with what version was judged."""
         for attempt in range(1, ATTEMPTS + 1):
-            job = await (self.asked.read_whole() if whole else self.asked.read())
+            job = await (self.asked.read_whole() if frames is None else self.asked.read(*frames))
             self.write.check(job, judged.resourceVersion if judged else None)
             change = step(*forms.parts(job))
             if not change.patch:
@@ -274,7 +274,7 @@ async def pick_player(
     def step(spec: ScoringJobSpec, status: ScoringJobStatus) -> flow.Change:
         return flow.pick(spec, status, body.frame_key, body.track_id)
 
-    return await stepping.take(step, body, whole=True)
+    return await stepping.take(step, body, [body.frame_key])
 
 
 @router.post(
@@ -303,7 +303,10 @@ async def confirm_target(
             force=force or body.force,
         )
 
-    return await stepping.take(step, body, whole=True)
+    if body.frame_key:
+        return await stepping.take(step, body, [body.frame_key])
+    # The nearest frame is found among all; without a time it is the draft's.
+    return await stepping.take(step, body, () if body.time_sec is None else None)
 
 
 @router.post(

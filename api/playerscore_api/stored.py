@@ -1,7 +1,7 @@
 """ScoringJobs as Kubernetes sends them, read as far as the flat form of a job needs them.
 
-Nine tenths of a stored job are the people of its preview's frames. All frames but the one on which the target is
-confirmed are skipped unread: msgspec passes over them at 1 GB/s, where a parser that makes an object of each number
+Nine tenths of a stored job are the people of its preview's frames. Frames that the answer does not depend on
+are skipped unread: msgspec passes over them at 1 GB/s, where a parser that makes an object of each number
 takes 20 times as long, and models of them longer still.
 """
 
@@ -96,13 +96,13 @@ _NAMED: Final = msgspec.json.Decoder(_Named)
 _EVENT: Final = msgspec.json.Decoder(_Event)
 
 
-def job(raw: bytes | msgspec.Raw) -> Document:
-    """A job without its managed fields and without all frames but the confirmed one.
+def job(raw: bytes | msgspec.Raw, *frames: str) -> Document:
+    """A job without its managed fields, and of its preview only the target's frame and those that are named.
 
     One that is not of the usual shape comes whole. Raises CLUSTER_UNAVAILABLE when it is no object at all.
     """
     try:
-        return _shown(_JOB.decode(raw))
+        return _shown(_JOB.decode(raw), frames)
     except msgspec.DecodeError:
         return whole(raw)
 
@@ -148,25 +148,26 @@ def _page(items: list[Document], metadata: _ListMetadata) -> Page:
     return Page(items, metadata.resourceVersion, metadata.next or None)
 
 
-def _shown(found: _Job) -> Document:
+def _shown(found: _Job, frames: tuple[str, ...] = ()) -> Document:
     """Raises msgspec.DecodeError when the status has another shape."""
     raw = found.status or {}
     status: Document = {key: msgspec.json.decode(raw[key]) for key in STATUS if key in raw}
     if "preview" in raw:
-        status["preview"] = _preview(raw["preview"], _confirmed(found.spec))
+        status["preview"] = _preview(raw["preview"], {*frames, _targeted(found.spec)} - {None})
     metadata = {"name": found.metadata.name, "namespace": found.metadata.namespace, "uid": found.metadata.uid}
     version = {"resourceVersion": found.metadata.resourceVersion}
     return {"metadata": metadata | version, "spec": found.spec, "status": status}
 
 
-def _confirmed(spec: Any) -> str | None:
+def _targeted(spec: Any) -> str | None:
     """The frame on which the target is: the only one on which the step depends."""
     target = spec.get("target") if isinstance(spec, dict) else None
-    return target.get("frame_key") if isinstance(target, dict) else None
+    key = target.get("frame_key") if isinstance(target, dict) else None
+    return key if isinstance(key, str) else None
 
 
-def _preview(raw: msgspec.Raw, confirmed: str | None) -> Document:
+def _preview(raw: msgspec.Raw, keys: set[str | None]) -> Document:
     found = _PREVIEW.decode(raw)
-    frames = _FRAMES.decode(found.frames) if confirmed else []
-    kept = [msgspec.json.decode(frame) for frame in frames if _FRAME.decode(frame).frame_key == confirmed]
+    frames = _FRAMES.decode(found.frames) if keys else []
+    kept = [msgspec.json.decode(frame) for frame in frames if _FRAME.decode(frame).frame_key in keys]
     return {"video": found.video, "frames": kept}

@@ -2,13 +2,15 @@
 
 import copy
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from builders import PLAYER, make_job, make_preview, make_result, manifest
-from playerscore import names
+from playerscore import flow, names
 from playerscore.errors import PlayerscoreError
+from playerscore.resources import BBox
 from playerscore_api import forms, stored
 
 Json = dict[str, Any]
@@ -71,6 +73,32 @@ def test_frames_without_the_target_are_left_out() -> None:
     assert len(frames) > 1
 
     assert stored.job(json.dumps(document).encode())["status"]["preview"]["frames"] == frames[:1]
+
+
+@pytest.mark.parametrize("case", JOBS)
+@pytest.mark.parametrize("number", [1, 2, 9])
+def test_a_step_on_a_frame_is_judged_the_same_as_with_the_whole_preview(case: str, number: int) -> None:
+    document, key = JOBS[case], names.frame_key("match-1", number)
+    read = stored.job(json.dumps(document).encode(), key)
+
+    assert picked(read, key) == picked(document, key)
+    assert confirmed(read, key) == confirmed(document, key)
+
+
+def picked(document: Json, key: str) -> Any:
+    return outcome(lambda: flow.pick(*forms.parts(document), key, PLAYER))
+
+
+def confirmed(document: Json, key: str) -> Any:
+    box = BBox.model_validate(BOX)
+    return outcome(lambda: flow.confirm(*forms.parts(document), bbox=box, frame_key=key))
+
+
+def outcome(what: Callable[[], Any]) -> Any:
+    try:
+        return what()
+    except PlayerscoreError as error:
+        return error.body()
 
 
 @pytest.mark.parametrize("items", [["as built"], ["as built", "with a preview that is none"], []])
