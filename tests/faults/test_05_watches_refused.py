@@ -52,14 +52,18 @@ def _blind(lab: FaultLab, proxy: FaultProxy, status: int) -> None:
 
 def _missed(lab: FaultLab, proxy: FaultProxy, status: int) -> bool:
     """Whether the operator ended; the job that it did not see come is completed all the same."""
+    before = lab.by_identity["one"]
     _blind(lab, proxy, status)
-    ended = lab.kept_running("one", KUBECONFIG=str(proxy.kubeconfig))
-    lab.all_at("COMPLETED", [f"while-{status}"])
-    lab.until(lambda: proxy.watching("") >= WATCHES)
+
+    def well() -> bool:
+        lab.kept_running("one", KUBECONFIG=str(proxy.kubeconfig))
+        return proxy.watching("") >= WATCHES and lab.are_at("COMPLETED", [f"while-{status}"])
+
+    lab.until(well)
 
     assert lab.probe("one") == (200, "ok")
 
-    return ended
+    return lab.by_identity["one"] is not before
 
 
 def _asked(proxy: FaultProxy, since: int) -> int:
