@@ -125,7 +125,9 @@ def as_flux_asks(lab: FaultLab, changed: Json) -> tuple[int, str]:
     "changes",
     [pytest.param(1, id="a change"), pytest.param(len(CHANGES), id="each change", marks=pytest.mark.long)],
 )
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    "mode", [mode if mode == "both" else pytest.param(mode, marks=pytest.mark.long) for mode in MODES]
+)
 def test_every_way_is_told_why_and_the_result_stays(
     lab: FaultLab,
     dice: random.Random,

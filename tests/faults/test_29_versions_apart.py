@@ -112,6 +112,7 @@ def test_an_operator_of_an_older_version_runs_the_jobs_of_a_newer_one(own_lab: F
     invariants(lab)
 
 
+@pytest.mark.long
 def test_a_job_that_is_wrong_by_a_newer_schema_stays_writable_and_runs(own_lab: FaultLab, crds: Crds) -> None:
     lab = own_lab
     crds.install(definition(names.JOB_PLURAL))
@@ -154,6 +155,7 @@ def test_after_a_rollback_of_the_crd_jobs_of_the_newer_version_go_on(own_lab: Fa
     invariants(lab)
 
 
+@pytest.mark.long
 def test_under_an_older_crd_the_operator_comes_to_rest(own_lab: FaultLab, crds: Crds) -> None:
     """The API server drops what the older schema does not know, so that the job never is as it was written."""
     lab = own_lab
