@@ -69,9 +69,11 @@ def page() -> str:
     for row in rows():
         last = result["rows"].get(row.number)
         kept += bool(last and last["outcome"] == "passed")
-        told = f"{last['outcome']} | {len(last['tests'])} | {last['seconds']:.0f}" if last else "not run | |"
+        outcome = (
+            f"{last['outcome']} | {len(last['tests'])} | {last['seconds']:.0f}" if last else "not run | |"
+        )
         link = f"[{row.number}](../{row.path.relative_to(ROOT)})"
-        lines.append(f"| {link} | {row.fault} | {row.promise} | {told} |\n")
+        lines.append(f"| {link} | {row.fault} | {row.promise} | {outcome} |\n")
     seed = sorted({str(row["seed"]) for row in result["rows"].values()})
     machine = result.get("machine", "no machine yet")
     summary = (
