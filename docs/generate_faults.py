@@ -65,10 +65,9 @@ def _line(text: str) -> str:
 def page() -> str:
     """The page's text."""
     result = json.loads(RESULT.read_text()) if RESULT.exists() else {"rows": {}}
-    lines, kept = [], 0
+    lines = []
     for row in rows():
         last = result["rows"].get(row.number)
-        kept += bool(last and last["outcome"] == "passed")
         outcome = (
             f"{last['outcome']} | {len(last['tests'])} | {last['seconds']:.0f}" if last else "not run | |"
         )
@@ -76,7 +75,10 @@ def page() -> str:
         lines.append(f"| {link} | {row.fault} | {row.promise} | {outcome} |\n")
     seed = sorted({str(row["seed"]) for row in result["rows"].values()})
     machine = result.get("machine", "no machine yet")
+    told = [row["outcome"] for row in result["rows"].values()]
+    kept = told.count("passed")
     summary = (
-        f"Last result: {kept} of {len(lines)} rows keep their promise ({machine}; seed {', '.join(seed)}).\n"
+        f"Last result: of {len(lines)} rows {kept} kept their promise, {len(told) - kept} did not, "
+        f"{len(lines) - len(told)} did not run ({machine}; seed {', '.join(seed)}).\n"
     )
     return HEAD + summary + TABLE + "".join(lines)
