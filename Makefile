@@ -66,7 +66,7 @@ test-apiserver: setup ## A real etcd and kube-apiserver
 	cluster/tools.sh etcd kube-apiserver kube-controller-manager kubectl helm versitygw kstatus fluxhealth argohealth celcost
 	$(PYTEST) tests/apiserver
 
-FAULTS_TOOLS := etcd kube-apiserver kube-controller-manager kubectl helm versitygw
+FAULTS_TOOLS := etcd kube-apiserver kube-controller-manager kube-scheduler kubectl helm versitygw
 ROWS := tests/faults
 
 test-faults: setup ## Every fault of docs/faults.md, made to happen (FAULTS_SEED=n, ROWS=files); the result into benchmarks/results
