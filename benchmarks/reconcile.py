@@ -78,6 +78,7 @@ NOTES = {
         "24 ms of CPU (decoding, validating, copying and collecting some 1,600 values four times), whoever makes it"
     ),
     "cpu_ms_per_job": "of the controller, until it has been quiet after the last pod was made; of the bare client, its two writes",
+    "steady": "10 jobs enqueued a second, each pod started as soon as it is there; from the enqueue's start to its Job",
     "lives": "writes by the API server's audit log; each pod is started as soon as it is there",
     "kills": "SIGKILL at a random moment of up to 80 ms after 4 jobs were enqueued, again and again",
     "failover": "from the leader's death, freeze or stop to a Job by the other replica; the Lease lasts 15 s",
@@ -415,10 +416,28 @@ def _jobset(name: str, namespace: str) -> Json:
 # --- a steady stream, and one life ------------------------------------------------------------------------
 
 
-async def steady(bench: Bench, operator: Process, namespace: str, count: int, per_second: float) -> Json:
-    """Enqueue at an even pace; from each enqueue's start to its Job, as a watch sees it."""
+@contextlib.asynccontextmanager
+async def kubelet(bench: Bench, namespace: str) -> AsyncIterator[list[Json]]:
+    """Starts each pod as soon as it is there; the pods so far."""
+    pods: list[Json] = []
+
+    async def start() -> None:
+        async for event in bench.kube.watch(f"/api/v1/namespaces/{namespace}/pods"):
+            if event["type"] == "ADDED":
+                pods.append(event["object"])
+                await _pod(bench, namespace, event["object"]["metadata"]["name"], "Running", {"running": {}})
+
+    starting = asyncio.create_task(start())
+    yield pods
+    starting.cancel()
+
+
+async def steady(
+    bench: Bench, operator: Process, namespace: str, count: int, per_second: float, *, previews: bool
+) -> Json:
+    """Enqueue at an even pace; from each enqueue's start to its Job, as a watch sees it, milliseconds."""
     await bench.namespace(namespace)
-    jobs = await bench.scoringjobs(namespace, count)
+    jobs = await bench.scoringjobs(namespace, count, previews=previews)
     await bench.quiet(operator)
     sent: dict[str, float] = {}
     seen: dict[str, float] = {}
@@ -429,20 +448,21 @@ async def steady(bench: Bench, operator: Process, namespace: str, count: int, pe
                 seen[event["object"]["metadata"]["labels"]["playerscore.dev/job"]] = time.monotonic()
 
     watcher = asyncio.create_task(look())
-    await asyncio.sleep(0.5)
-    begin = time.monotonic()
-    tasks = []
-    for number, job in enumerate(jobs):
-        await asyncio.sleep(max(0.0, begin + number / per_second - time.monotonic()))
-        name = job["metadata"]["name"]
-        sent[name] = time.monotonic()
-        tasks.append(asyncio.create_task(bench.enqueue(namespace, name)))
-    await asyncio.gather(*tasks)
-    await bench.launched(namespace, count)
-    await asyncio.sleep(0.5)
+    async with kubelet(bench, namespace):
+        await asyncio.sleep(0.5)
+        begin = time.monotonic()
+        tasks = []
+        for number, job in enumerate(jobs):
+            await asyncio.sleep(max(0.0, begin + number / per_second - time.monotonic()))
+            name = job["metadata"]["name"]
+            sent[name] = time.monotonic()
+            tasks.append(asyncio.create_task(bench.enqueue(namespace, name)))
+        await asyncio.gather(*tasks)
+        await bench.launched(namespace, count)
+        await asyncio.sleep(0.5)
     watcher.cancel()
     took = [1000 * (seen[name] - sent[name]) for name in sent]
-    return {"p50": _quantile(took, 0.5), "p99": _quantile(took, 0.99), "max": max(took)}
+    return {"p50": round(_quantile(took, 0.5)), "p99": round(_quantile(took, 0.99)), "max": round(max(took))}
 
 
 async def lives(bench: Bench, operator: Process, namespace: str, count: int) -> Json:
@@ -451,20 +471,10 @@ async def lives(bench: Bench, operator: Process, namespace: str, count: int) -> 
     jobs = await bench.scoringjobs(namespace, count)
     await bench.quiet(operator)
     already = len(bench.writes())
-    pods: list[Json] = []
-
-    async def kubelet() -> None:
-        """Starts each pod as soon as it is there."""
-        async for event in bench.kube.watch(f"/api/v1/namespaces/{namespace}/pods"):
-            if event["type"] == "ADDED":
-                pods.append(event["object"])
-                await _pod(bench, namespace, event["object"]["metadata"]["name"], "Running", {"running": {}})
-
-    starting = asyncio.create_task(kubelet())
-    for job in jobs:
-        await bench.enqueue(namespace, job["metadata"]["name"])
-    await _until_step(bench, namespace, count, "ANALYZING")
-    starting.cancel()
+    async with kubelet(bench, namespace) as pods:
+        for job in jobs:
+            await bench.enqueue(namespace, job["metadata"]["name"])
+        await _until_step(bench, namespace, count, "ANALYZING")
     for pod in pods:
         name = pod["metadata"]["labels"]["playerscore.dev/job"]
         stored = await bench.kube.send("GET", f"{JOBS.format(namespace)}/{name}")
@@ -619,8 +629,10 @@ async def run(options: argparse.Namespace, keep: Keep) -> None:
             if "burst" in options.parts:
                 await _burst(bench, operator, options, keep)
             if "steady" in options.parts:
-                latency = await steady(bench, operator, "steady", options.steady, 10)
-                keep({f"{name}_enqueue_to_job_ms": round(value) for name, value in latency.items()}, {})
+                found = await steady(bench, operator, "steady", options.steady, 10, previews=False)
+                keep({f"{name}_enqueue_to_job_ms": value for name, value in found.items()}, {})
+                found = await steady(bench, operator, "steady-large", options.steady, 10, previews=True)
+                keep({"enqueue_to_job_ms_with_previews": found}, {})
             if "lives" in options.parts:
                 keep(await lives(bench, operator, "lives", 20), {})
             operator.kill()

@@ -220,6 +220,8 @@ def _runs(
             "firstStartTime": stamp(observed.run.first_start_time or started),
         }
         return Outcome(claims=claims, run=run, deletes=orphans)
+    if children.has_ended(pods):
+        return Outcome(claims=claims, run=disrupted, deletes=orphans)
     waiting = waits.look(observed, runtime, job, pods, now)
     if waiting.over is not None:
         return waits.failed(waiting.over)

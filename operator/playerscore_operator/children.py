@@ -146,6 +146,14 @@ def running_pod(pods: list[Json]) -> Json | None:
     return None
 
 
+def has_ended(pods: list[Json]) -> bool:
+    """Whether the work of the newest pod is over by itself: what came of it, its Job tells in a moment."""
+    if not pods or disruption(pods[-1]):
+        return False
+    states = pods[-1].get("status", {}).get("containerStatuses", [])
+    return any(item["name"] == MAIN_CONTAINER and "terminated" in item.get("state", {}) for item in states)
+
+
 def has_begun(pods: list[Json]) -> bool:
     """Whether a pod has come so far that one of its working containers ran; a download counts."""
     states = [

@@ -201,6 +201,17 @@ def test_the_schedulers_words_are_on_the_job_while_it_waits() -> None:
     assert decision.requeue_seconds is not None
 
 
+@pytest.mark.parametrize("code", [0, 1])
+def test_between_the_end_of_the_work_and_its_jobs_end_nothing_is_written(code: int) -> None:
+    run = make_run(1, generation=3, start_time=NOW, first_start_time=NOW, node="node-1")
+    observed = running(make_status(run=run, conditions=[RUNS]))
+    observed = with_child(
+        observed, attempt(observed), pods=(pod(containerStatuses=[terminated("analyze", code)]),)
+    )
+
+    assert claim(decide(observed, NOW, API), ConditionType.RUNNING) == ("True", "PodRunning")
+
+
 def test_a_wait_that_was_told_stays_told_when_the_job_gets_its_start_time() -> None:
     waits = make_condition(ConditionType.RUNNING, "False", "PodPending", message="no room")
     observed = running(make_status(run=make_run(1, generation=3), conditions=[waits]))
