@@ -15,7 +15,7 @@ from kubernetes.aio import client, config
 
 from builders import make_preview, manifest
 from controlplane import ControlPlane
-from operatorlab import Lab
+from operatorlab import Lab, end_of
 from playerscore_operator.act import RefusedError
 from playerscore_operator.cluster import ApiError, Cluster
 from playerscore_operator.controller import Controller
@@ -139,17 +139,8 @@ class Life:
 
     def end(self) -> Json:
         """What an observer finds at the end, but for names and times."""
-        job = self.lab.get("scoringjob", self.name)
-        status = job["status"]
         jobs = self.lab.items("jobs", f"playerscore.dev/uid={self.uid}")
-        return {
-            "step": status["progress"]["step"],
-            "attempt": status["run"]["attempt"],
-            "failures": status["run"].get("failures"),
-            "score": status["result"]["overallScore"],
-            "conditions": {item["type"]: (item["status"], item["reason"]) for item in status["conditions"]},
-            "jobs": sorted(item["metadata"]["name"].removeprefix(f"sj-{self.uid}") for item in jobs),
-        }
+        return end_of(self.lab.get("scoringjob", self.name), jobs)
 
 
 async def live(

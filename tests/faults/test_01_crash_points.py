@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from faultlab import Call, Fault, FaultLab, FaultProxy, invariants, kill
+from operatorlab import end_of
 from playerscore import names
 
 Json = dict[str, Any]
@@ -129,19 +130,8 @@ def _analyses(lab: FaultLab, lived: list[str]) -> list[str]:
 
 def _end(job: Json, children: list[Json]) -> Json:
     """What an observer finds at the end, but for names and times."""
-    status, uid = job["status"], job["metadata"]["uid"]
-    return {
-        "step": status["progress"]["step"],
-        "attempt": status["run"]["attempt"],
-        "failures": status["run"].get("failures"),
-        "score": status["result"]["overallScore"],
-        "conditions": {item["type"]: (item["status"], item["reason"]) for item in status["conditions"]},
-        "jobs": sorted(
-            item["metadata"]["name"].removeprefix(f"sj-{uid}")
-            for item in children
-            if item["metadata"]["labels"][names.UID_LABEL] == uid
-        ),
-    }
+    uid = job["metadata"]["uid"]
+    return end_of(job, [item for item in children if item["metadata"]["labels"][names.UID_LABEL] == uid])
 
 
 @pytest.mark.parametrize(

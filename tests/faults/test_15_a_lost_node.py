@@ -6,7 +6,6 @@ paused and resumed job gets a new attempt, and the old pod's late word is refuse
 
 import contextlib
 import json
-import subprocess
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ import pytest
 import nodes
 import workerlab
 from builders import make_result, manifest
-from controlplane import ControlPlane, free_ports
+from controlplane import ControlPlane
 from faultlab import FaultLab, invariants
 from operatorlab import Lab, pod_status
 
@@ -37,28 +36,16 @@ def own_plane() -> Iterator[ControlPlane]:
         yield plane
 
 
-@contextlib.contextmanager
-def node_controllers(plane: ControlPlane) -> Iterator[None]:
+def node_controllers(plane: ControlPlane) -> contextlib.AbstractContextManager[None]:
     """A second, real kube-controller-manager that looks after nodes and their pods."""
-    command = [
-        str(nodes.ensure_tools("kube-controller-manager") / "kube-controller-manager"),
-        f"--kubeconfig={plane.kubeconfig}",
-        f"--secure-port={free_ports(1)[0]}",
-        f"--cert-dir={plane.folder}",
-        "--bind-address=127.0.0.1",
-        "--leader-elect=false",
+    return nodes.component(
+        plane,
+        "kube-controller-manager",
         "--controllers=node-lifecycle-controller,taint-eviction-controller,pod-garbage-collector-controller",
         "--node-monitor-period=1s",
         "--node-monitor-grace-period=5s",
         "--node-startup-grace-period=20s",
-    ]
-    with (plane.folder / "node-controllers.log").open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(30)
+    )
 
 
 class Node:

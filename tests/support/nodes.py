@@ -13,23 +13,29 @@ MERGE = {"Content-Type": "application/merge-patch+json"}
 
 
 @contextlib.contextmanager
-def scheduler(plane: ControlPlane) -> Iterator[None]:
-    """The real kube-scheduler, until the end of the block."""
+def component(plane: ControlPlane, program: str, *arguments: str) -> Iterator[None]:
+    """A real part of Kubernetes beside the API server, until the end of the block."""
     command = [
-        str(ensure_tools("kube-scheduler") / "kube-scheduler"),
+        str(ensure_tools(program) / program),
         f"--kubeconfig={plane.kubeconfig}",
         f"--secure-port={free_ports(1)[0]}",
         f"--cert-dir={plane.folder}",
         "--bind-address=127.0.0.1",
         "--leader-elect=false",
+        *arguments,
     ]
-    with (plane.folder / "kube-scheduler.log").open("ab") as log:
+    with (plane.folder / f"second-{program}.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     try:
         yield
     finally:
         process.terminate()
         process.wait(30)
+
+
+def scheduler(plane: ControlPlane) -> contextlib.AbstractContextManager[None]:
+    """The real kube-scheduler, until the end of the block."""
+    return component(plane, "kube-scheduler")
 
 
 @contextlib.contextmanager

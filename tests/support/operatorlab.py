@@ -203,3 +203,16 @@ def pod_status(phase: str, containers: Json) -> Json:
         if name == "fetch"
     ]
     return {"phase": phase, "containerStatuses": statuses, "initContainerStatuses": fetched}
+
+
+def end_of(job: Json, children: list[Json]) -> Json:
+    """What an observer finds at a job's end, but for names and times; `children` are its Jobs."""
+    status, uid = job["status"], job["metadata"]["uid"]
+    return {
+        "step": status["progress"]["step"],
+        "attempt": status["run"]["attempt"],
+        "failures": status["run"].get("failures"),
+        "score": status["result"]["overallScore"],
+        "conditions": {item["type"]: (item["status"], item["reason"]) for item in status["conditions"]},
+        "jobs": sorted(item["metadata"]["name"].removeprefix(f"sj-{uid}") for item in children),
+    }
