@@ -74,7 +74,7 @@ test-faults: setup ## Every fault of docs/faults.md, made to happen (FAULTS_SEED
 	FAULTS_RESULT=benchmarks/results/faults.json $(PYTEST) $(ROWS)
 	$(RUN) python docs/generate.py
 
-test-faults-short: setup ## The parts of them that take seconds
+test-faults-short: setup ## The parts of them that take less than a minute each
 	cluster/tools.sh $(FAULTS_TOOLS)
 	$(PYTEST) -m "not long" tests/faults
 

@@ -17,7 +17,7 @@ HEAD = """\
 What goes wrong, what is promised then, and what the last `make test-faults` found. Each row is a file of
 [tests/faults](../tests/faults) that makes the fault happen: to the real operator, webhook and worker programs, a
 real etcd, kube-apiserver and Job controller; the test plays kubelet and worker where there is no node. `make test`
-runs the parts of each row that take under 20 s.
+runs the parts of each row that take less than a minute.
 
 After every row the same is checked, on a record of every version of every object that the API server told of
 during the test: at most one accepted result for an attempt, and none that changes; never two live Jobs, or two

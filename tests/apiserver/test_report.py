@@ -2,9 +2,6 @@
 
 import http.server
 import json
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,9 +13,9 @@ import pytest
 from builders import IMAGE, VIDEO_URI, make_preview, make_result, make_target, manifest
 from controlplane import ControlPlane
 from playerscore.resources import Video
-from playerscore.tasks import TASK_VARIABLE, AnalysisTask, PodTask, PreviewTask
+from playerscore.tasks import AnalysisTask, PodTask, PreviewTask
 from playerscore_worker import pod
-from playerscore_worker.pod import Pod
+from workerlab import Reporter
 
 Json = dict[str, Any]
 PATIENCE_SECONDS = 20.0
@@ -104,36 +101,6 @@ def broker() -> Iterator[Broker]:
         running.shutdown()
 
 
-class Reporter:
-    """The process and the folder that it watches."""
-
-    def __init__(self, lab: Lab, broker: Broker, folder: Path, task: PodTask, account: str) -> None:
-        self.files = Pod(folder / "work", folder / "termination-log")
-        self.files.out.mkdir(parents=True)
-        tokens = {"kube": lab.plane.token("default", account), "api": "for-the-broker"}
-        for name, token in tokens.items():
-            (folder / name).write_text(token + "\n")
-        settings = {
-            TASK_VARIABLE: task.model_dump_json(by_alias=True, exclude_none=True),
-            "PLAYERSCORE_WORK": str(self.files.folder),
-            "PLAYERSCORE_TERMINATION_LOG": str(self.files.termination),
-            "PLAYERSCORE_API_URL": broker.url,
-            "PLAYERSCORE_KUBE_URL": lab.plane.url,
-            "PLAYERSCORE_KUBE_CA_FILE": str(lab.plane.ca),
-            "PLAYERSCORE_KUBE_TOKEN_FILE": str(folder / "kube"),
-            "PLAYERSCORE_API_TOKEN_FILE": str(folder / "api"),
-        }
-        self.log = folder / "report.log"
-        with self.log.open("wb") as log:
-            command = [sys.executable, "-m", "playerscore_worker", "report"]
-            self.process = subprocess.Popen(command, env={**os.environ, **settings}, stdout=log, stderr=log)
-
-    def stop(self) -> int:
-        """What the kubelet does after the last container has ended."""
-        self.process.terminate()
-        return self.process.wait(PATIENCE_SECONDS)
-
-
 Start = Callable[..., Reporter]
 
 
@@ -142,14 +109,15 @@ def start(lab: Lab, broker: Broker, tmp_path: Path) -> Iterator[Start]:
     started: list[Reporter] = []
 
     def begin(task: PodTask, account: str = "worker") -> Reporter:
-        started.append(Reporter(lab, broker, tmp_path, task, account))
+        text = task.model_dump_json(by_alias=True, exclude_none=True)
+        kube = lab.plane.token("default", account)
+        bearers = {"bearer": kube, "api_bearer": "for-the-broker"}
+        started.append(Reporter(lab.plane, text, folder=tmp_path, api_url=broker.url, **bearers))
         return started[-1]
 
     yield begin
     for reporter in started:
-        if reporter.process.poll() is None:
-            reporter.process.kill()
-            reporter.process.wait()
+        reporter.kill()
 
 
 @pytest.fixture
@@ -335,7 +303,7 @@ def test_a_fenced_attempt_stops_quietly(lab: Lab, start: Start, job: str) -> Non
     reporter = start(analysis(job), account="fenced")
     write_result(reporter)
 
-    until(lambda: b"fenced" in reporter.log.read_bytes())
+    reporter.until_said("fenced")
 
     assert "result" not in lab.status(job)
     assert reporter.stop() == 0

@@ -34,7 +34,8 @@ def worker(lab: FaultLab, proxy: FaultProxy, tmp_path: Path) -> Iterator[Worker]
         uid = lab.create_job(name, lab.ready(name) | workerlab.DIRECT)
         bearer = workerlab.token(lab, lab.pod_runs(f"sj-{uid}-1"))
         lab.until(lambda: lab.step(name) == "ANALYZING")
-        started.append(Reporter(lab, f"sj-{uid}-1", bearer, tmp_path / name, proxy.url))
+        task = workerlab.task_of(lab, f"sj-{uid}-1")
+        started.append(Reporter(lab.plane, task, bearer, tmp_path / name, kube_url=proxy.url))
         generation = lab.get("scoringjob", name)["status"]["run"]["generation"]
         return started[-1], json.dumps(manifest(make_result(generation=generation)))
 

@@ -7,6 +7,7 @@ paused and resumed job gets a new attempt, and the old pod's late word is refuse
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -22,6 +23,7 @@ from operatorlab import Lab, pod_status
 
 Json = dict[str, Any]
 HEARTBEAT_SECONDS = 1.0
+SEEN_ALIVE_SECONDS = 3.0
 READY = {"type": "Ready", "status": "True"}
 CONTAINERS_READY = {"type": "ContainersReady", "status": "True"}
 OUT_OF_SERVICE = "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"
@@ -58,6 +60,9 @@ class Node:
         self._thread = threading.Thread(target=self._lives, daemon=True)
         lab.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}})
         self._thread.start()
+        lab.until(lambda: "conditions" in lab.get("node", name).get("status", {}))
+        # The node controller looks every second. It must have seen the node alive: else it waits for its start.
+        time.sleep(SEEN_ALIVE_SECONDS)
 
     def __enter__(self) -> Self:
         return self

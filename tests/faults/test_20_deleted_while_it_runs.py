@@ -31,7 +31,9 @@ def test_everything_of_a_deleted_job_goes(lab: FaultLab, tmp_path: Path, operato
         lab.pod_runs(f"sj-{previewing}-p1")
         name = lab.pod_runs(f"sj-{uid}-1")
         lab.until(lambda: lab.step("running") == "ANALYZING")
-        reporter = Reporter(lab, f"sj-{uid}-1", workerlab.token(lab, name), tmp_path)
+        reporter = Reporter(
+            lab.plane, workerlab.task_of(lab, f"sj-{uid}-1"), workerlab.token(lab, name), tmp_path
+        )
         if not operator:
             lab.stop_operator(signal.SIGKILL)
         assert "finalizers" not in lab.get("scoringjob", "running")["metadata"]

@@ -109,19 +109,30 @@ def task_of(lab: FaultLab, job: str) -> str:
 class Reporter:
     """The sidecar's process for one pod, and the folder that it watches; the test plays the other containers."""
 
-    def __init__(self, lab: FaultLab, job: str, bearer: str, folder: Path, kube_url: str = "") -> None:
+    def __init__(
+        self,
+        plane: ControlPlane,
+        task: str,
+        bearer: str,
+        folder: Path,
+        *,
+        kube_url: str = "",
+        api_url: str = "http://127.0.0.1:9",
+        api_bearer: str = "",
+    ) -> None:
         self.files = Pod(folder / "work", folder / "termination-log")
         self.files.out.mkdir(parents=True)
-        (folder / "token").write_text(bearer)
+        (folder / "kube").write_text(bearer + "\n")
+        (folder / "api").write_text((api_bearer or bearer) + "\n")
         settings = {
-            TASK_VARIABLE: task_of(lab, job),
+            TASK_VARIABLE: task,
             "PLAYERSCORE_WORK": str(self.files.folder),
             "PLAYERSCORE_TERMINATION_LOG": str(self.files.termination),
-            "PLAYERSCORE_API_URL": "http://127.0.0.1:9",
-            "PLAYERSCORE_KUBE_URL": kube_url or lab.plane.url,
-            "PLAYERSCORE_KUBE_CA_FILE": str(lab.plane.ca),
-            "PLAYERSCORE_KUBE_TOKEN_FILE": str(folder / "token"),
-            "PLAYERSCORE_API_TOKEN_FILE": str(folder / "token"),
+            "PLAYERSCORE_API_URL": api_url,
+            "PLAYERSCORE_KUBE_URL": kube_url or plane.url,
+            "PLAYERSCORE_KUBE_CA_FILE": str(plane.ca),
+            "PLAYERSCORE_KUBE_TOKEN_FILE": str(folder / "kube"),
+            "PLAYERSCORE_API_TOKEN_FILE": str(folder / "api"),
         }
         self._log = folder / "report.log"
         with self._log.open("wb") as log:
