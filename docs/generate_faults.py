@@ -4,7 +4,7 @@ import ast
 import json
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = ROOT / "tests" / "faults"
@@ -81,4 +81,14 @@ def page() -> str:
         f"Last result: of {len(lines)} rows {kept} kept their promise, {len(told) - kept} did not, "
         f"{len(lines) - len(told)} did not run ({machine}; seed {', '.join(seed)}).\n"
     )
-    return HEAD + summary + TABLE + "".join(lines)
+    return HEAD + summary + TABLE + "".join(lines) + _measured(result["rows"])
+
+
+def _measured(found: dict[str, dict[str, Any]]) -> str:
+    """What the longest test of a row has measured, where one has."""
+    texts = [
+        f"\nRow {number} measured: {', '.join(f'{name} {value}' for name, value in row['figures'].items())}.\n"
+        for number, row in found.items()
+        if "figures" in row
+    ]
+    return "".join(texts)

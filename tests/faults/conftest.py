@@ -78,6 +78,8 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     name = report.nodeid.split("::", 1)[1]
     if report.when == "call" or not report.passed:
         row["tests"][name] = report.outcome
+    if report.when == "call" and report.user_properties:
+        row["figures"] = dict(report.user_properties)
     if not report.passed:
         row["outcome"] = report.outcome
 
