@@ -1,7 +1,7 @@
 """Thousands of jobs lie there, and as many changes a second as the API server takes, at most 500, come over them.
 
-Promise: the queue stays bounded and empties, memory stays flat, a job that is enqueued meanwhile is started
-within seconds, and in the end every change has been acted on.
+Promise: the queue holds each job once and empties, memory stays flat, a job that is enqueued meanwhile is started
+in its turn, and in the end every change has been acted on.
 """
 
 import asyncio
