@@ -11,7 +11,7 @@ from playerscore_operator import logs, metrics
 from playerscore_operator.act import RefusedError, act, tell, write
 from playerscore_operator.cluster import ApiError, Cluster
 from playerscore_operator.decide import decide, refused
-from playerscore_operator.observe import Json, Observed
+from playerscore_operator.observe import Json, Observed, rests
 from playerscore_operator.outcome import Decision
 from playerscore_operator.queue import KeyQueue, work
 from playerscore_operator.settings import Settings
@@ -44,7 +44,8 @@ class Controller:
         """A ScoringJob came, changed or went."""
         self.last_event = time.monotonic()
         if self.watched.job_event(body, deleted=deleted):
-            self.queue.add((body["metadata"]["namespace"], body["metadata"]["name"]))
+            key = (body["metadata"]["namespace"], body["metadata"]["name"])
+            self.queue.add(key, yields=rests(body))
 
     def child_event(self, kind: str, body: Json, *, deleted: bool) -> None:
         """A child Job (`jobs`) or pod (`pods`) came, changed or went."""

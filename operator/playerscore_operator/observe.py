@@ -89,6 +89,16 @@ def _telling(tracks: list[Json], picked: int | None) -> list[Json]:
     return [track for track in tracks if track["track_id"] == picked] or tracks[:1]
 
 
+def rests(body: Json) -> bool:
+    """Whether nothing starts, stops or ends by a change of this ScoringJob: an ended one, a draft with its preview."""
+    spec, status = body["spec"], body.get("status") or {}
+    if (status.get("progress") or {}).get("step") in names.FINISHED:
+        return True
+    shown = "preview" in status or (spec.get("preview") or {}).get("disabled")
+    launched = (status.get("run") or {}).get("attempt")
+    return bool(spec.get("suspend", True) and shown and not launched)
+
+
 def read_job(body: Json) -> ScoringJob:
     """A ScoringJob from its lean form, without what a newer version has added.
 

@@ -1,7 +1,7 @@
 """Thousands of jobs lie there, and as many changes a second as the API server takes, at most 500, come over them.
 
 Promise: the queue holds each job once and empties, memory stays flat, a job that is enqueued meanwhile is started
-in its turn, and in the end every change has been acted on.
+within 5 s, since drafts yield to it, and in the end every change has been acted on.
 """
 
 import asyncio
@@ -151,7 +151,7 @@ def test_a_storm_of_changes_is_worked_off(
     dice: random.Random,
     objects: int,
     seconds: float,
-    record_property: Callable[[str, Any], None],
+    request: pytest.FixtureRequest,
 ) -> None:
     made = [f"draft-{number}" for number in range(objects)]
     try:
@@ -159,12 +159,12 @@ def test_a_storm_of_changes_is_worked_off(
         figures = worked_off(lab, made, seconds, dice)
     finally:
         asyncio.run(cleared(lab))
-    for name, value in figures.items():
-        record_property(name, value)
+    request.node.user_properties.extend(figures.items())
     allowed = max(LAG_SECONDS, OF_A_WRITE * figures["p99_write_seconds"])
     assert figures["deepest_queue"] <= objects + figures["enqueued"], figures
     assert figures["p99_reconcile_seconds"] <= allowed, figures
-    assert figures["oldest_seconds"] < 6 * allowed, figures
+    assert figures["slowest_start_seconds"] <= allowed, figures
+    assert figures["oldest_seconds"] < 12 * allowed, figures
     assert figures["growth_mb"] < GROWTH_MB, figures
     assert len(lab.children()) == figures["enqueued"]
     invariants(lab)

@@ -15,6 +15,35 @@ async def test_a_waiting_key_is_not_added_twice() -> None:
     assert len(queue) == 0
 
 
+async def test_a_key_that_yields_lets_others_pass_until_it_has_waited_long_enough() -> None:
+    clock = iter([1.0, 2.0, 30.5, 31.5, 32.0])
+    queue: KeyQueue[str] = KeyQueue(clock=lambda: next(clock))
+    for key, yields in (("draft", True), ("run", False), ("soon", False), ("late", False)):
+        queue.add(key, yields=yields)
+
+    assert queue.oldest_seconds() == 31.0
+    assert [await queue.take() for _ in range(4)] == ["run", "soon", "draft", "late"]
+
+
+async def test_a_key_that_yields_no_more_moves_forward_and_is_taken_once() -> None:
+    queue: KeyQueue[str] = KeyQueue()
+    queue.add("other", yields=True)
+    queue.add("draft", yields=True)
+    queue.add("draft")
+    queue.add("draft", yields=True)
+
+    assert len(queue) == 2
+    assert [await queue.take(), await queue.take()] == ["draft", "other"]
+
+    queue.add("draft", yields=True)
+    queue.done("draft")
+    queue.done("other")
+    queue.add("new")
+
+    assert [await queue.take(), await queue.take()] == ["new", "draft"]
+    assert len(queue) == 0
+
+
 async def test_a_key_that_changes_while_it_is_worked_on_comes_again_after_it() -> None:
     queue: KeyQueue[str] = KeyQueue()
     queue.add("a")

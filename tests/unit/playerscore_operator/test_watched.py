@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import pytest
+
 from builders import make_preview, make_ready_spec, manifest
+from playerscore_operator.observe import rests
 from playerscore_operator.watched import Watched
 
 Json = dict[str, Any]
@@ -172,3 +175,21 @@ def test_only_the_last_thousand_that_went_are_remembered() -> None:
 
     assert watched.child_event("pods", child(5, "sj-u-1-0"), deleted=False) == KEY
     assert watched.child_event("pods", child(5, "sj-u-1-1"), deleted=False) is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "status", "expected"),
+    [
+        ({}, {"preview": {}, "run": {"previewAttempt": 1}}, True),
+        ({"preview": {"disabled": True}}, {}, True),
+        ({}, {}, False),
+        ({"suspend": False}, {"preview": {}}, False),
+        ({"suspend": True}, {"preview": {}, "run": {"attempt": 1}}, False),
+        ({"suspend": False}, {"progress": {"step": "COMPLETED"}}, True),
+    ],
+    ids=["a draft", "a draft without a preview to come", "its preview comes", "enqueued", "paused", "ended"],
+)
+def test_a_job_rests_when_nobody_waits_for_what_a_change_of_it_brings(
+    spec: Json, status: Json, expected: bool
+) -> None:
+    assert rests({"spec": spec, "status": status}) is expected
