@@ -341,7 +341,7 @@ def serve_beside_an_empty_endpoint() -> None:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from playerscore_webhook import logs
+    from playerscore import logs
     from playerscore_webhook.server import Webhook, serve
     from playerscore_webhook.settings import Settings
 

@@ -2,7 +2,8 @@
 
 import uvicorn
 
-from playerscore_api import logs, settings
+from playerscore import logs
+from playerscore_api import settings
 from playerscore_api.app import build
 
 

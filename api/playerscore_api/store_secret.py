@@ -12,8 +12,9 @@ import sys
 
 import structlog
 
+from playerscore import logs
 from playerscore.errors import PlayerscoreError
-from playerscore_api import cluster, logs
+from playerscore_api import cluster
 from playerscore_api.own import Own
 from playerscore_api.settings import KubeSettings
 

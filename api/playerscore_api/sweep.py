@@ -23,9 +23,9 @@ import structlog
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from playerscore import names, sources
+from playerscore import logs, names, sources
 from playerscore.errors import PlayerscoreError
-from playerscore_api import cluster, logs, settings
+from playerscore_api import cluster, settings
 from playerscore_api.broker import connection, translated
 from playerscore_api.own import Own
 from playerscore_api.settings import Settings

@@ -8,6 +8,8 @@ import logging
 
 import structlog
 
+from playerscore import logs
+
 
 def begin(namespace: str, name: str) -> None:
     """From here on this task works on that job."""
@@ -21,26 +23,6 @@ def add(*, uid: str, attempt: int) -> None:
 
 
 def configure(level: str) -> None:
-    """Send every record of this process through structlog's JSON renderer to standard error."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-    ]
-    rendered: list[structlog.typing.Processor] = [
-        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        structlog.processors.JSONRenderer(),
-    ]
-    handler = logging.StreamHandler()
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=rendered))
-    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    # Kopf tells of every event that it passed on; what came of it is told by the controller.
+    """As every server; Kopf tells of each event that it passed on, and what came of it the controller tells."""
+    logs.configure(level)
     logging.getLogger("kopf").setLevel(logging.WARNING)
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )

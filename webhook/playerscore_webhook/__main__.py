@@ -2,7 +2,7 @@
 
 import uvloop
 
-from playerscore_webhook import logs
+from playerscore import logs
 from playerscore_webhook.server import Webhook, serve
 from playerscore_webhook.settings import Settings
 

@@ -1,4 +1,4 @@
-"""Structured logs, one JSON object a line, uvicorn's included."""
+"""Structured logs of every server: one JSON object a line, those of its libraries included. Needs structlog."""
 
 import logging
 
@@ -8,6 +8,7 @@ import structlog
 def configure(level: str) -> None:
     """Send every log record of this process through structlog's JSON renderer to standard error."""
     shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
