@@ -9,10 +9,12 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
+import click
+
 from playerscore import steps
 from playerscore.errors import PlayerscoreError
-from playerscore.names import ConditionType, Reason, Step
-from playerscore_cli import output
+from playerscore.names import FINISHED, ConditionType, Reason, Step
+from playerscore_cli import console, output
 from playerscore_cli.cluster import PASSING, WATCH_SECONDS, Cluster
 from playerscore_cli.exits import JobFailedError, TimedOutError
 from playerscore_cli.jobs import parsed, step_of
@@ -59,6 +61,49 @@ def has_condition(kind: str, wanted: str) -> Callable[[Json], bool]:
 PREVIEW: Final = Goal("have its preview", preview_is_there)
 END: Final = Goal("end", lambda job: step_of(job) is Step.COMPLETED)
 STOPPED: Final = Goal("stop", has_stopped)
+
+
+def goal_of(text: str) -> Goal:
+    """The goal that `--for` names. Raises click.BadParameter."""
+    known = {"preview": PREVIEW, "end": END, "stop": STOPPED}
+    kind, _, value = text.partition("=")
+    if text in known:
+        return known[text]
+    if text == "delete":
+        return Goal("go", lambda job: False, fails=False)
+    if kind == "step" and value.upper() in Step.__members__:
+        wanted = Step[value.upper()]
+        return Goal(f"reach {wanted}", lambda job: step_of(job) is wanted, fails=wanted is not Step.FAILED)
+    if kind == "condition" and value:
+        name, _, status = value.partition("=")
+        fails = (name.lower(), status.lower()) != ("succeeded", "false")
+        return Goal(f"have {value}", has_condition(name, status or "true"), fails=fails)
+    raise click.BadParameter(f"{text!r} is nothing to wait for", param_hint="--for")
+
+
+def wait_for(cluster: Cluster, name: str, what: str, timeout: float) -> Json:
+    """Wait for a job with a bar that tells its step. Raises PlayerscoreError."""
+    with console.progress(name) as tell:
+        return until(cluster, name, goal_of(what), timeout, lambda job: _tell(tell, job))
+
+
+def _tell(tell: console.Tell, job: Json) -> None:
+    progress = (job.get("status") or {}).get("progress") or {}
+    step = step_of(job)
+    share = 1.0 if step in FINISHED else (progress.get("percent") or 0) / 100
+    tell(share, f"{step.value}{_why(job, step)}")
+
+
+def _why(job: Json, step: Step) -> str:
+    """What a queued job waits for, in the words of its condition."""
+    if step is not Step.QUEUED:
+        return ""
+    status = parsed(job).status
+    for kind in (ConditionType.RUNNING, ConditionType.ADMITTED):
+        found = steps.condition(status, kind)
+        if found and found.status != "True" and found.message:
+            return f"  {found.reason}: {found.message}"
+    return ""
 
 
 def until(

@@ -5,60 +5,14 @@ from typing import Any
 
 import click
 
-from playerscore import names, steps
 from playerscore.errors import PlayerscoreError
-from playerscore.names import FINISHED, Step
 from playerscore_cli import console, options, output, waiting
 from playerscore_cli.cluster import Cluster
 from playerscore_cli.commands.objects import chosen, each, report
-from playerscore_cli.jobs import parsed, step_of
+from playerscore_cli.jobs import parsed
 from playerscore_cli.output import Format
-from playerscore_cli.waiting import Goal
 
 Json = dict[str, Any]
-
-
-def wait_for(cluster: Cluster, name: str, what: str, timeout: float) -> Json:
-    """Wait for a job with a bar that tells its step. Raises PlayerscoreError."""
-    with console.progress(name) as tell:
-        return waiting.until(cluster, name, goal_of(what), timeout, lambda job: _tell(tell, job))
-
-
-def _tell(tell: console.Tell, job: Json) -> None:
-    progress = (job.get("status") or {}).get("progress") or {}
-    step = step_of(job)
-    share = 1.0 if step in FINISHED else (progress.get("percent") or 0) / 100
-    tell(share, f"{step.value}{_why(job, step)}")
-
-
-def _why(job: Json, step: Step) -> str:
-    """What a queued job waits for, in the words of its condition."""
-    if step is not Step.QUEUED:
-        return ""
-    status = parsed(job).status
-    for kind in (names.ConditionType.RUNNING, names.ConditionType.ADMITTED):
-        found = steps.condition(status, kind)
-        if found and found.status != "True" and found.message:
-            return f"  {found.reason}: {found.message}"
-    return ""
-
-
-def goal_of(text: str) -> Goal:
-    """The goal that `--for` names. Raises click.BadParameter."""
-    known = {"preview": waiting.PREVIEW, "end": waiting.END, "stop": waiting.STOPPED}
-    kind, _, value = text.partition("=")
-    if text in known:
-        return known[text]
-    if text == "delete":
-        return Goal("go", lambda job: False, fails=False)
-    if kind == "step" and value.upper() in Step.__members__:
-        wanted = Step[value.upper()]
-        return Goal(f"reach {wanted}", lambda job: step_of(job) is wanted, fails=wanted is not Step.FAILED)
-    if kind == "condition" and value:
-        name, _, status = value.partition("=")
-        fails = (name.lower(), status.lower()) != ("succeeded", "false")
-        return Goal(f"have {value}", waiting.has_condition(name, status or "true"), fails=fails)
-    raise click.BadParameter(f"{text!r} is nothing to wait for", param_hint="--for")
 
 
 @click.command()
@@ -77,11 +31,11 @@ def goal_of(text: str) -> Goal:
 @options.cluster_options
 def wait(cluster: Cluster, what: str, timeout: float, form: Format, **which: Any) -> None:
     """Wait for jobs; the exit code tells how it ended."""
-    goal_of(what)
+    waiting.goal_of(what)
 
     def act(name: str) -> None:
         try:
-            report(cluster, wait_for(cluster, name, what, timeout), form)
+            report(cluster, waiting.wait_for(cluster, name, what, timeout), form)
         except PlayerscoreError as error:
             if what != "delete" or error.code != "JOB_NOT_FOUND":
                 raise
@@ -102,7 +56,7 @@ def watch(cluster: Cluster, name: str, timeout: float, form: Format) -> None:
             cluster, name, waiting.END, timeout, lambda job: click.echo(json.dumps(output.shown(job)))
         )
         return
-    job = parsed(wait_for(cluster, name, "end", timeout))
+    job = parsed(waiting.wait_for(cluster, name, "end", timeout))
     if job.status and job.status.result:
         console.print_result(job.status.result)
 

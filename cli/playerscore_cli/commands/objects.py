@@ -57,7 +57,7 @@ def create(
         raise click.UsageError("a video is needed: --video, --upload, or spec.video.uri in --file")
     made = _judged(body) if dry_run is DryRun.CLIENT else cluster.create(body, dry_run.query)
     if wait and dry_run is DryRun.NONE:
-        from playerscore_cli.commands.following import wait_for
+        from playerscore_cli.waiting import wait_for
 
         made = wait_for(cluster, name, "preview" if made["spec"].get("suspend", True) else "end", timeout)
     report(cluster, made, form, dry_run)

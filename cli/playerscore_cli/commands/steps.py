@@ -192,7 +192,7 @@ def step(
     for text in judged.warnings:
         output.warn(text)
     if wait and dry_run is DryRun.NONE:
-        from playerscore_cli.commands.following import wait_for
+        from playerscore_cli.waiting import wait_for
 
         body = wait_for(cluster, name, wait, timeout)
     report(cluster, body, form, dry_run)
