@@ -85,7 +85,7 @@ def page() -> str:
 
 
 def _measured(found: dict[str, dict[str, Any]]) -> str:
-    """What the longest test of a row has measured, where one has."""
+    """What the last test of a row that measures has found, where one does."""
     texts = [
         f"\nRow {number} measured: {', '.join(f'{name} {value}' for name, value in row['figures'].items())}.\n"
         for number, row in found.items()

@@ -30,7 +30,7 @@ ENQUEUED_EVERY_SECONDS = 0.5
 GROWTH_MB = 60.0
 """For 1,000 objects of 1 KB: room for the allocator, none for a leak of a change each."""
 LAG_SECONDS = 5.0
-"""The 99th percentile of a reconciliation, and the longest wait in the queue."""
+"""The 99th percentile of a reconciliation; a start takes twice, the longest wait in the queue six times as long at most."""
 OF_A_WRITE = 6.0
 """Or so many times what the API server takes for a write of ours, where the machine is busy with other things."""
 
@@ -164,7 +164,7 @@ def test_a_storm_of_changes_is_worked_off(
     assert figures["deepest_queue"] <= objects + figures["enqueued"], figures
     assert figures["p99_reconcile_seconds"] <= allowed, figures
     assert figures["slowest_start_seconds"] <= 2 * allowed, figures
-    assert figures["oldest_seconds"] < 12 * allowed, figures
+    assert figures["oldest_seconds"] < 6 * allowed, figures
     assert figures["growth_mb"] < GROWTH_MB, figures
     assert len(lab.children()) == figures["enqueued"]
     invariants(lab)
