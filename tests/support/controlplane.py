@@ -106,6 +106,7 @@ class ControlPlane(Running):
             collection, namespaces, service accounts).
         apiserver_args: further arguments of kube-apiserver, such as
             ``--feature-gates=...``.
+        apiserver_env: further variables of kube-apiserver's environment, such as ``GOGC``.
         etcd_args: further arguments of etcd, such as ``--quota-backend-bytes=...``.
     """
 
@@ -114,10 +115,12 @@ class ControlPlane(Running):
         *,
         controllers: bool = False,
         apiserver_args: Sequence[str] = (),
+        apiserver_env: Mapping[str, str] | None = None,
         etcd_args: Sequence[str] = (),
     ) -> None:
         self.controllers = controllers
         self.apiserver_args = tuple(apiserver_args)
+        self.apiserver_env = dict(apiserver_env or {})
         self.etcd_args = tuple(etcd_args)
         self.admin_token = secrets.token_urlsafe(24)
         self.folder = Path(tempfile.mkdtemp(prefix="controlplane-"))
@@ -284,12 +287,14 @@ class ControlPlane(Running):
         )
 
     def _run(self, program: str, *args: str) -> None:
+        environment = os.environ | (self.apiserver_env if program == "kube-apiserver" else {})
         with (self.folder / f"{program}.log").open("ab") as log:
             process = subprocess.Popen(
                 [str(self._bin / program), *args],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
+                env=environment,
             )
         self._processes.append((program, process))
 
