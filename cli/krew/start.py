@@ -11,7 +11,7 @@ sys.path[:0] = [
 sys.argv = sys.argv[1:]
 
 if sys.argv[0] == "kubectl_complete-scoring":
-    from playerscore_cli.completion import kubectl as main
+    from playerscore_cli.app import complete_for_kubectl as main
 else:
     from playerscore_cli.app import main
 

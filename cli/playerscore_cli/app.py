@@ -129,6 +129,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(code)
 
 
+def complete_for_kubectl() -> None:
+    """The entry point `kubectl_complete-scoring`."""
+    click.echo(completion.Kubectl(app, {}, "kubectl scoring", "").complete())
+
+
 def _run(arguments: list[str], program: str) -> int:
     """As click's own `main`, which would end a broken pipe with 1."""
     form = output.wanted_format(arguments)

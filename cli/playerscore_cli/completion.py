@@ -15,14 +15,12 @@ FILES: Final = 0
 """cobra's directives: offer no files, or let the shell offer them."""
 
 
-def script_for(shell: str, program: str) -> str:
+def script_for(command: click.Command, shell: str, program: str) -> str:
     """The script that a shell sources."""
-    from playerscore_cli.app import app
-
     kind = get_completion_class(shell)
     if kind is None:
         raise click.BadParameter(f"{shell} is not known")
-    return kind(app, {}, program, variable_of(program)).source()
+    return kind(command, {}, program, variable_of(program)).source()
 
 
 def variable_of(program: str) -> str:
@@ -52,10 +50,3 @@ class Kubectl(ShellComplete):
         files = any(item.type in ("file", "dir") for item in offers)
         lines = [self.format_completion(item) for item in offers if item.type == "plain"]
         return "\n".join([*lines, f":{FILES if files else NO_FILES}"])
-
-
-def kubectl() -> None:
-    """The entry point `kubectl_complete-scoring`."""
-    from playerscore_cli.app import app
-
-    click.echo(Kubectl(app, {}, "kubectl scoring", "").complete())

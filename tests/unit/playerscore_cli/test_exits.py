@@ -106,7 +106,7 @@ def test_columns_stand_under_each_other(capsys: pytest.CaptureFixture[str]) -> N
 def test_nothing_slow_is_imported_for_help_and_get() -> None:
     """What `--help` and `get` need: neither models nor pictures."""
     code = (
-        "import sys, playerscore_cli.app, playerscore_cli.commands.objects, playerscore_cli.completion\n"
+        "import sys, playerscore_cli.app, playerscore_cli.commands.objects\n"
         "print([name for name in ('pydantic', 'PIL', 'rich', 'textual_image', 'numpy', 'kubernetes') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
