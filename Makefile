@@ -55,8 +55,8 @@ docs: setup ## Write the pages that are made of the code
 	$(RUN) python docs/generate.py
 
 # --- tests: level = folder = target ---------------------------------------------------------------------
-.PHONY: test test-unit test-apiserver test-faults test-faults-short test-vision test-cluster
-test: verify test-unit test-apiserver test-faults-short test-kueue test-vision test-cluster ## Every test level, set up from nothing
+.PHONY: test test-unit test-apiserver test-browser test-faults test-faults-short test-vision test-cluster
+test: verify test-unit test-apiserver test-browser test-faults-short test-kueue test-vision test-cluster ## Every test level, set up from nothing
 
 test-unit: setup ## No cluster, no pixels
 	cluster/tools.sh helm promtool
@@ -65,6 +65,10 @@ test-unit: setup ## No cluster, no pixels
 test-apiserver: setup ## A real etcd and kube-apiserver
 	cluster/tools.sh etcd kube-apiserver kube-controller-manager kubectl helm versitygw kstatus fluxhealth argohealth celcost
 	$(PYTEST) tests/apiserver
+
+test-browser: setup ## Pages in a real browser, on a real API server
+	cluster/tools.sh etcd kube-apiserver kubectl versitygw
+	BROWSER=$$(cluster/browser.sh) && PLAYERSCORE_BROWSER=$$BROWSER $(PYTEST) tests/browser
 
 FAULTS_TOOLS := etcd kube-apiserver kube-controller-manager kube-scheduler kubectl helm versitygw
 ROWS := tests/faults

@@ -11,7 +11,7 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from playerscore.errors import PlayerscoreError
-from playerscore_api import answers, cluster, events, faults, links, routes, uploads, worker_routes
+from playerscore_api import answers, cluster, events, faults, links, pages, routes, uploads, worker_routes
 from playerscore_api.broker import Broker
 from playerscore_api.deps import State
 from playerscore_api.metrics import Measured
@@ -69,12 +69,15 @@ def build(settings: Settings) -> FastAPI:
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         openapi_tags=TAGS,
         lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
         redirect_slashes=False,
         separate_input_output_schemas=False,
     )
     for router in (routes.router, links.router, events.router, uploads.router, worker_routes.router):
         app.include_router(router)
     _health(app)
+    pages.install(app)
     faults.install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(Measured)
