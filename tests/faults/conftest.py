@@ -31,9 +31,7 @@ def dice(request: pytest.FixtureRequest) -> random.Random:
 @pytest.fixture(scope="session")
 def plane() -> Iterator[ControlPlane]:
     """Shared; a test leaves it as it found it."""
-    with ControlPlane(controllers=True) as started:
-        Lab(started).prepare()
-        yield started
+    yield from _plane()
 
 
 @pytest.fixture
@@ -45,15 +43,19 @@ def lab(plane: ControlPlane, request: pytest.FixtureRequest) -> Iterator[FaultLa
 @pytest.fixture(scope="module")
 def own_plane() -> Iterator[ControlPlane]:
     """Of this module alone, to be broken."""
-    with ControlPlane(controllers=True) as started:
-        Lab(started).prepare()
-        yield started
+    yield from _plane()
 
 
 @pytest.fixture
 def own_lab(own_plane: ControlPlane, request: pytest.FixtureRequest) -> Iterator[FaultLab]:
     """On the module's own control plane; no operator runs yet."""
     yield from _lab(own_plane, request)
+
+
+def _plane() -> Iterator[ControlPlane]:
+    with ControlPlane(controllers=True) as started:
+        Lab(started).prepare()
+        yield started
 
 
 def _lab(plane: ControlPlane, request: pytest.FixtureRequest) -> Iterator[FaultLab]:

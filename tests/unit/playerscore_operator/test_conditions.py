@@ -2,9 +2,7 @@
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -25,27 +23,12 @@ from playerscore.resources import ScoringJobStatus
 from playerscore_operator.decide import Decision, decide, refused
 from playerscore_operator.manifests import analysis_job
 from playerscore_operator.observe import Observed
+from worlds import API, NOW, world
 
 ROOT = Path(__file__).parents[3]
-NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-API = "http://api.example"
 QUOTA = (
     'jobs.batch "x" is forbidden: exceeded quota: gpus, requested: count/jobs.batch=1, used: 5, limited: 5'
 )
-
-
-def world(spec: Any, status: Any = None, **changes: Any) -> Observed:
-    known: dict[str, Any] = {
-        "namespace": "default",
-        "name": "match-1",
-        "uid": UID,
-        "generation": 3,
-        "resource_version": "101",
-        "spec": spec,
-        "status": status or ScoringJobStatus(),
-        "runtime": make_runtime(),
-    }
-    return Observed(**(known | changes))
 
 
 def of(decision: Decision, kind: ConditionType) -> tuple[str, str]:

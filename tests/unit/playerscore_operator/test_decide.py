@@ -1,7 +1,7 @@
 """What the operator does about a job, from a value of the world: no cluster, no clock."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -24,27 +24,7 @@ from playerscore.resources import Progress, Retry, ScoringJobStatus
 from playerscore_operator.decide import Decision, decide
 from playerscore_operator.manifests import analysis_job, preview_job
 from playerscore_operator.observe import Observed
-
-NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-API = "http://api.example"
-LAUNCHED = make_condition(ConditionType.RUNNING, "False", "Launched")
-RUNS = make_condition(ConditionType.RUNNING, "True", "PodRunning")
-PAUSED = make_condition(ConditionType.RUNNING, "False", "Suspended")
-
-
-def world(spec: Any = None, status: Any = None, **changes: Any) -> Observed:
-    """A job with a usable runtime in a prepared namespace."""
-    known: dict[str, Any] = {
-        "namespace": "default",
-        "name": "match-1",
-        "uid": UID,
-        "generation": 3,
-        "resource_version": "101",
-        "spec": spec or make_spec(),
-        "status": status or ScoringJobStatus(),
-        "runtime": make_runtime(),
-    }
-    return Observed(**(known | changes))
+from worlds import API, LAUNCHED, NOW, PAUSED, RUNS, world
 
 
 def with_child(observed: Observed, body: dict[str, Any], *ended: str, pods: tuple[Any, ...] = ()) -> Observed:

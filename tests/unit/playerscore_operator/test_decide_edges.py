@@ -1,18 +1,16 @@
 """What the operator does at the edges of time and failure: queues, slow downloads, outages, late edits."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from builders import (
     UID,
-    make_condition,
     make_ready_spec,
     make_result,
     make_run,
-    make_runtime,
     make_spec,
     make_status,
 )
@@ -21,32 +19,17 @@ from playerscore.resources import Progress, Retry, ScoringJobStatus
 from playerscore_operator.decide import Decision, decide
 from playerscore_operator.manifests import analysis_job, preview_job
 from playerscore_operator.observe import Observed
-
-NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-API = "http://api.example"
-LAUNCHED = make_condition(ConditionType.RUNNING, "False", "Launched")
-RUNS = make_condition(ConditionType.RUNNING, "True", "PodRunning")
-PAUSED = make_condition(ConditionType.RUNNING, "False", "Suspended")
+from worlds import API, LAUNCHED, NOW, PAUSED, RUNS, world
 
 
-def world(status: Any, spec: Any = None, **changes: Any) -> Observed:
-    known: dict[str, Any] = {
-        "namespace": "default",
-        "name": "match-1",
-        "uid": UID,
-        "generation": 3,
-        "resource_version": "101",
-        "spec": spec or make_ready_spec(suspend=False),
-        "status": status,
-        "runtime": make_runtime(),
-    }
-    return Observed(**(known | changes))
+def enqueued(status: Any, spec: Any = None, **changes: Any) -> Observed:
+    return world(spec or make_ready_spec(suspend=False), status, **changes)
 
 
 def launched(condition: Any = RUNS, *, suspend: bool = False, **status: Any) -> Observed:
     """A job at its first attempt, without its child."""
     known = {"run": make_run(1, generation=3), "conditions": [condition]}
-    return world(make_status(**(known | status)), make_ready_spec(suspend=suspend))
+    return enqueued(make_status(**(known | status)), make_ready_spec(suspend=suspend))
 
 
 def with_attempt(observed: Observed, ended: str | None = None, **more: Any) -> Observed:
@@ -111,7 +94,7 @@ def test_a_long_wait_in_a_queue_is_not_a_late_start() -> None:
 )
 def test_only_a_pod_that_never_began_misses_the_start_deadline(states: Any, expected: str | None) -> None:
     status = ScoringJobStatus.model_validate({"run": {"previewAttempt": 1}})
-    observed = world(status, make_spec())
+    observed = enqueued(status, make_spec())
     assert observed.runtime is not None
     body = preview_job(observed, observed.runtime.spec, 1, API)
     observed = with_child(observed, body, pods=[pod(f"sj-{UID}-p1", **states)])
@@ -208,6 +191,6 @@ def test_an_edit_after_the_end_is_acknowledged_and_nothing_else() -> None:
         result=make_result(),
         observed_generation=3,
     )
-    decision = decide(world(status, generation=4), NOW, API)
+    decision = decide(enqueued(status, generation=4), NOW, API)
 
     assert decision == Decision(status={"observedGeneration": 4})
