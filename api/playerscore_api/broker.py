@@ -5,7 +5,7 @@ server. Nobody else has the store's credentials. A URL is signed for the host th
 internal endpoint for pods, the public one for people.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, NamedTuple
 
@@ -36,7 +36,9 @@ class Content(NamedTuple):
     """Bytes that come."""
     range: str | None
     """As in the header Content-Range; None for the whole object."""
-    chunks: AsyncGenerator[bytes]
+    chunks: AsyncIterator[bytes]
+    close: Callable[[], None]
+    """Gives its connection back, however much was read; to be called by whoever opened it."""
 
 
 class Link(NamedTuple):
@@ -154,12 +156,14 @@ class Broker:
         wanted = {"Range": byte_range} if byte_range else {}
         async with translated():
             answer = await self._client.get_object(Bucket=self.bucket, Key=key, **wanted)
+            body = answer["Body"]
             return Content(
                 sources.media_type(key),
                 answer["ETag"],
                 answer["ContentLength"],
                 answer.get("ContentRange"),
-                _chunks(answer["Body"]),
+                body.iter_chunks(CHUNK_BYTES),
+                body.close,
             )
 
     # --- URLs -------------------------------------------------------------------------------------------
@@ -303,12 +307,6 @@ def connection(settings: Settings, endpoint: str) -> Any:
             response_checksum_validation="when_required",
         ),
     )
-
-
-async def _chunks(body: Any) -> AsyncGenerator[bytes]:
-    async with body:
-        async for chunk in body.iter_chunks(CHUNK_BYTES):
-            yield chunk
 
 
 def _http_status(error: botocore.exceptions.ClientError) -> int:

@@ -5,16 +5,31 @@ from typing import Final
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from playerscore.errors import PlayerscoreError
 from playerscore_api import concurrency
-from playerscore_api.broker import Broker
+from playerscore_api.broker import Broker, Content
 from playerscore_api.forms import Stored
 from playerscore_api.relay import Confirm
 
 ONE_RANGE: Final = re.compile(r"bytes=([0-9]{1,19}-[0-9]{0,19}|-[0-9]{1,19})")
 SAFE: Final = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
 """What comes from a worker is shown as what its name says it is, and runs nothing in a browser."""
+
+
+class Streamed(StreamingResponse):
+    """Content on its way to a caller; its connection goes back even if he left before the first byte."""
+
+    def __init__(self, found: Content, headers: dict[str, str]) -> None:
+        super().__init__(found.chunks, 206 if found.range else 200, headers, found.media_type)
+        self._close = found.close
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._close()
 
 
 async def send(store: Broker, key: str, request: Request, kept: str | None = None) -> Response:
@@ -26,16 +41,16 @@ async def send(store: Broker, key: str, request: Request, kept: str | None = Non
     wanted = request.headers.get("range", "")
     found = await store.get(key, wanted if ONE_RANGE.fullmatch(wanted) else None)
     if found.range and request.headers.get("if-range", found.etag) != found.etag:
-        await found.chunks.aclose()
+        found.close()
         found = await store.get(key)
     headers = {"ETag": found.etag, "Cache-Control": concurrency.PRIVATE, "Accept-Ranges": "bytes", **SAFE}
     if concurrency.unchanged(kept, found.etag):
-        await found.chunks.aclose()
+        found.close()
         return Response(status_code=304, headers=headers)
     headers["Content-Length"] = str(found.length)
     if found.range:
         headers["Content-Range"] = found.range
-    return StreamingResponse(found.chunks, 206 if found.range else 200, headers, found.media_type)
+    return Streamed(found, headers)
 
 
 def announced(request: Request, limit: int) -> int:

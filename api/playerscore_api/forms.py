@@ -167,11 +167,11 @@ class Stored(_Form):
 def parts(job: Document) -> tuple[ScoringJobSpec, ScoringJobStatus]:
     """Spec and status of a stored job, as far as this version can read them.
 
-    Raises PlayerscoreError INVALID when the spec has no readable video.
+    Raises PlayerscoreError INVALID when there is no spec.
     """
-    spec = lenient.read(ScoringJobSpec, job.get("spec")).model
+    spec = lenient.read_spec(job.get("spec")).model
     if spec is None:
-        raise PlayerscoreError("INVALID", "The stored job has no readable video", field="spec.video")
+        raise PlayerscoreError("INVALID", "The stored job has no readable spec", field="spec")
     return spec, lenient.read(ScoringJobStatus, job.get("status") or {}).model or ScoringJobStatus()
 
 

@@ -39,6 +39,12 @@ def judge(
     """
     if target is None or player is None:
         return Coherence(True, Reason.NOT_SELECTED, "No player and target to compare yet")
+    if preview is None and target.force and stale_force:
+        return Coherence(
+            False,
+            Reason.TARGET_MISMATCH,
+            "force was given for another player: drop it, or write the box anew",
+        )
     if preview is None:
         return Coherence(
             True, Reason.PREVIEW_PENDING, "The preview is not there yet; the target is judged after it"

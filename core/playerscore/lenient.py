@@ -12,6 +12,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from playerscore.resources import ScoringJobSpec
+
 Model = TypeVar("Model", bound=BaseModel)
 
 PASSES = 3
@@ -42,6 +44,18 @@ def read(model: type[Model], data: Any) -> Reading[Model]:
             rest = copy.deepcopy(data) if rest is data else rest
             unread += _leave_out(rest, error)
     return Reading(None, unread)
+
+
+def read_spec(data: Any, stand_in: str = "unreadable://video") -> Reading[ScoringJobSpec]:
+    """A stored job's spec. A video that cannot be read counts as another one, so that all the rest is judged.
+
+    The model is None only when there is no spec at all.
+    """
+    found = read(ScoringJobSpec, data)
+    if found.model is not None or not isinstance(data, dict):
+        return found
+    again = read(ScoringJobSpec, data | {"video": {"uri": stand_in}})
+    return Reading(again.model, ["video", *again.unread])
 
 
 def known(model: type[Model], data: Any) -> Model:

@@ -29,7 +29,9 @@ FrameKey = Annotated[
 ]
 TrackId = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Pixels = Annotated[int, Field(ge=1, le=65_535)]
-Uri = Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*://[^\s]+$", min_length=4, max_length=2048)]
+SPACES = "\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+r"""All of Unicode's, written out: `\s` means these to pydantic, and a few of them to the API server."""
+Uri = Annotated[str, Field(pattern=f"^[a-z][a-z0-9+.-]*://[^{SPACES}]+$", min_length=4, max_length=2048)]
 Label = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", min_length=1, max_length=63)]
 Text = Annotated[str, Field(max_length=1024)]
 Quantity = Annotated[str, Field(pattern=r"^[0-9.]+([numkMGTPE]i?|[eE][0-9]+)?$", min_length=1, max_length=32)]

@@ -44,7 +44,7 @@ def check_allowed(uri: str, prefixes: list[str]) -> str:
     """The prefix that allows this uri. Raises SourceError SOURCE_DENIED."""
     if not tricky(uri):
         for prefix in prefixes:
-            if _under(urlsplit(uri), urlsplit(prefix)):
+            if (folder := _split(prefix)) and _under(urlsplit(uri), folder):
                 return prefix
     raise denied(f"{VIDEO_FIELD} {uri} is not under an allowed source: {', '.join(prefixes) or 'none'}")
 
@@ -80,14 +80,26 @@ def upload_place(uri: str, bucket: str) -> StorePlace | None:
 
 
 def tricky(uri: str) -> bool:
-    """Whether two readers could take this uri for two places."""
+    """Whether two readers could take this uri for two places, or for none."""
     decoded = uri
     while (further := unquote(decoded)) != decoded:
         decoded = further
-    parts = urlsplit(decoded)
+    literal, parts = _split(uri), _split(decoded)
+    if literal is None or parts is None:
+        return True
+    # A key may hold these; for who reads a uri the path ends there.
+    cut = literal.scheme == STORE_SCHEME and any(mark in decoded for mark in "?#")
     climbs = any(segment in (".", "..") for segment in parts.path.split("/"))
     odd = any(not character.isprintable() or character == "\\" for character in decoded)
-    return climbs or odd or "@" in parts.netloc or not urlsplit(uri).netloc
+    return cut or climbs or odd or "@" in parts.netloc or not literal.netloc
+
+
+def _split(uri: str) -> SplitResult | None:
+    """Its parts; None where it has none, such as a host `[x`."""
+    try:
+        return urlsplit(uri)
+    except ValueError:
+        return None
 
 
 def _under(uri: SplitResult, prefix: SplitResult) -> bool:

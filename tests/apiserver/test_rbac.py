@@ -68,7 +68,7 @@ ACCOUNTS: dict[str, tuple[str, Rights]] = {
         {JOB: READ | {"delete"}, STATUS: {"patch"}, FINALIZERS: {"update"}, RUNTIME: READ},
     ),
     "API": (f"system:serviceaccount:{SYSTEM}:playerscore-api", {JOB: {"get"}, RUNTIME: {"list"}}),
-    "webhook": (f"system:serviceaccount:{SYSTEM}:default", {}),
+    "webhook": (f"system:serviceaccount:{SYSTEM}:playerscore-webhook", {}),
     "worker": (f"system:serviceaccount:{NAMESPACE}:{names.WORKER_ACCOUNT}", {STATUS: {"patch"}}),
     "a neighbour's worker": (f"system:serviceaccount:neighbour:{names.WORKER_ACCOUNT}", {}),
     "another account of the namespace": (f"system:serviceaccount:{NAMESPACE}:default", {}),

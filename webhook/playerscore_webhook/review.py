@@ -194,9 +194,10 @@ def judge(request: Request) -> Verdict:
 
 
 def _job(request: Request) -> Verdict:
-    new, unread = _read(ScoringJobSpec, request.object.spec if request.object else NULL)
+    raw = request.object.spec if request.object else NULL
+    new, unread = _spec(raw)
     if new is None:
-        return Verdict([], _unread("spec", unread or ["video"]))
+        return Verdict([Cause(INVALID, "spec", f"cannot be read: {', '.join(unread) or 'there is none'}")], [])
     if request.operation == "CREATE":
         return _verdict(admission.judge_create(new), _unread("spec", unread))
     return _update(request, new, _unread("spec", unread))
@@ -204,15 +205,29 @@ def _job(request: Request) -> Verdict:
 
 def _update(request: Request, new: ScoringJobSpec, warnings: list[str]) -> Verdict:
     stored = request.old_object.spec if request.old_object else NULL
-    old, _ = _read(ScoringJobSpec, stored)
-    if old is None and isinstance(before := msgspec.json.decode(stored), dict):
-        # Its video cannot be read, and is taken for the new one.
-        video = new.video.model_dump(mode="json", by_alias=True)
-        old, _ = lenient.read(ScoringJobSpec, before | {"video": video})
+    old, unread = _spec(stored)
+    if (
+        old
+        and "video" in unread
+        and _video(stored) != _video(request.object.spec if request.object else NULL)
+    ):
+        old, _ = lenient.read_spec(msgspec.json.decode(stored), "unreadable://another")
     # The stored status: the API server drops what a client sent before validating webhooks run.
     status, unread = _status_of(request.object, new)
     judgement = admission.judge_update(old or new.model_copy(update={"suspend": True}), new, status)
     return _verdict(judgement, warnings + _unread("status", unread))
+
+
+def _spec(content: Raw) -> lenient.Reading[ScoringJobSpec]:
+    """As `_read`; one whose video alone cannot be read is judged all the same."""
+    try:
+        return lenient.Reading(ScoringJobSpec.model_validate_json(bytes(content)), [])
+    except ValidationError:
+        return lenient.read_spec(msgspec.json.decode(content))
+
+
+def _video(spec: Raw) -> Any:
+    return msgspec.json.decode(spec).get("video")
 
 
 def _read(model: type[Model], content: bytes | Raw) -> lenient.Reading[Model]:

@@ -35,6 +35,12 @@ WRONG = {
     "a NUL": "s3://bucket/a\0b",
     "a line break, encoded": "s3://bucket/a%0ab",
     "a user": "s3://user@bucket/a",
+    "a question mark": "s3://bucket/team?x/secret.mp4",
+    "a number sign": "s3://bucket/team#1/secret.mp4",
+    "a question mark, encoded": "s3://bucket/team%3fx/secret.mp4",
+    "an open bracket": "s3://[bucket/a",
+    "an open bracket, encoded": "s3://%5Bbucket/a",
+    "a host that normalizes to two": "s3://a\u2100b/x",
 }
 
 

@@ -56,7 +56,7 @@ def test_a_denial_is_an_error_with_its_details(case: Case) -> None:
             "missing": [item.field.removeprefix("spec.") for item in case.deny if item.reason == "NOT_READY"]
         }
     elif error.code == "TARGET_MISMATCH":
-        assert error.details == {"iou": pytest.approx(case.iou, abs=1e-12), "threshold": IOU_THRESHOLD}
+        assert error.details == {"iou": pytest.approx(case.iou or 0.0, abs=1e-12), "threshold": IOU_THRESHOLD}
     else:
         assert error.details == {"field": case.deny[0].field}
 

@@ -213,10 +213,57 @@ def test_a_runtime_with_thousands_of_mistakes_is_answered_in_a_line() -> None:
     assert status["reason"] == "INVALID"
 
 
-def test_a_job_with_thousands_of_unknown_fields_is_warned_about_in_a_line() -> None:
+def test_a_job_with_thousands_of_unknown_fields_is_denied_in_a_line() -> None:
+    """What cannot be judged is not let in."""
     response = answered(asked(object={"spec": DRAFT | {f"key{number}": 1 for number in range(100_000)}}))
 
-    assert "more than 100 fields" in response["warnings"][0]
+    assert not response["allowed"]
+    assert "more than 100 fields" in response["status"]["message"]
+    assert len(response["status"]["message"]) < 1000
+
+
+ODD = {"uri": "s3://a/b c"}
+"""A video that this version's model cannot read, as a looser schema may have let it in."""
+
+
+def test_the_rest_of_a_job_whose_video_cannot_be_read_is_judged() -> None:
+    """It is created enqueued without a player."""
+    response = answered(
+        asked(operation="CREATE", oldObject=None, object={"spec": {"video": ODD, "suspend": False}})
+    )
+
+    assert [cause["reason"] for cause in response["status"]["details"]["causes"]] == [
+        "NOT_READY",
+        "NOT_READY",
+    ]
+    assert response["warnings"] == [
+        "UNREADABLE: judged without spec.video; the operator judges again before every launch"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "codes"),
+    [
+        (ODD, ODD, []),
+        (ODD, {"uri": "s3://a/c d"}, ["VIDEO_IMMUTABLE"]),
+        (ODD, {"uri": "s3://a/b"}, ["VIDEO_IMMUTABLE"]),
+        ({"uri": "s3://a/b"}, ODD, ["VIDEO_IMMUTABLE"]),
+    ],
+)
+def test_a_video_that_cannot_be_read_is_as_immutable_as_any(
+    before: Any, after: Any, codes: list[str]
+) -> None:
+    """And a job with one can be paused."""
+    ready = manifest(make_ready_spec())
+    request = asked(
+        operation="UPDATE",
+        oldObject={"spec": ready | {"video": before, "suspend": False}},
+        object={"spec": ready | {"video": after, "suspend": True}, "status": manifest(make_status())},
+    )
+    response = answered(request)
+
+    causes = response.get("status", {}).get("details", {}).get("causes", [])
+    assert [cause["reason"] for cause in causes] == codes
 
 
 def test_a_review_that_is_not_read_is_denied_with_its_uid() -> None:
