@@ -251,7 +251,7 @@ class Cluster:
 
     async def _versions(self, kind: str, path: str) -> list[tuple[Ref, int, Key]]:
         found: list[tuple[Ref, int, Key]] = []
-        selector = {} if kind == names.JOB_PLURAL else {"labelSelector": names.UID_LABEL}
+        selector = {} if kind == names.JOB_PLURAL else {"labelSelector": names.CHILDREN}
         token = ""
         while True:
             query = {"limit": PAGE, **selector, **({"continue": token} if token else {})}
@@ -259,7 +259,7 @@ class Cluster:
             # Of no objects a server may make a list of metadata without a list in it.
             for item in page["items"] or ():
                 meta = item["metadata"]
-                owner = meta["name"] if not selector else (meta.get("labels") or {}).get(names.JOB_LABEL, "")
+                owner = meta["name"] if not selector else meta["labels"][names.JOB_LABEL]
                 ref = (kind, meta["namespace"], meta["name"])
                 found.append((ref, int(meta["resourceVersion"]), (meta["namespace"], owner)))
             token = page["metadata"].get("continue", "")

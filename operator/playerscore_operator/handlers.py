@@ -126,8 +126,8 @@ def settings() -> kopf.OperatorSettings:
     chosen.watching.connect_timeout = 10
     chosen.watching.chunk_size = 100
     # Filtered at the server: other people's Jobs and pods never reach this process.
-    chosen.watching.label_selectors["batch", "v1", "jobs"] = names.UID_LABEL
-    chosen.watching.label_selectors["", "v1", "pods"] = names.UID_LABEL
+    chosen.watching.label_selectors["batch", "v1", "jobs"] = names.CHILDREN
+    chosen.watching.label_selectors["", "v1", "pods"] = names.CHILDREN
     chosen.peering.standalone = True
     # Without it Kopf watches all namespaces and definitions of kinds, for which this operator has no use.
     chosen.scanning.disabled = True

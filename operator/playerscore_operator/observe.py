@@ -110,10 +110,10 @@ def read_job(body: Json) -> ScoringJob:
 def assemble(
     job: ScoringJob, jobs: list[Json], pods: list[Json], runtime: ScoringRuntime | None, *, prepared: bool
 ) -> Observed:
-    """One job with what belongs to it; children of another owner are left out."""
-    uid = job.metadata["uid"]
+    """One job with what belongs to it; what only carries its labels is left out."""
+    uid, namespace = job.metadata["uid"], job.metadata["namespace"]
     return Observed(
-        namespace=job.metadata["namespace"],
+        namespace=namespace,
         name=job.metadata["name"],
         uid=uid,
         generation=job.metadata["generation"],
@@ -122,10 +122,22 @@ def assemble(
         status=job.status or ScoringJobStatus(),
         metadata=job.metadata,
         runtime=runtime,
-        jobs={item["metadata"]["name"]: item for item in jobs if owner_uid(item) == uid},
-        pods=pods,
+        jobs={
+            item["metadata"]["name"]: item
+            for item in jobs
+            if owner_uid(item) == uid and item["metadata"]["namespace"] == namespace
+        },
+        pods=[pod for pod in pods if is_worker(pod) and pod["metadata"]["namespace"] == namespace],
         prepared=prepared,
     )
+
+
+def is_worker(pod: Json) -> bool:
+    """Whether a pod runs as a worker, which the policy `worker-identity` lets nobody but the Job controller make.
+
+    Neither label nor owner tell: whoever may create pods sets the one, and the Job controller adopts for the other.
+    """
+    return bool(pod["spec"].get("serviceAccountName") == names.WORKER_ACCOUNT)
 
 
 def owner_uid(child: Json) -> str | None:

@@ -33,7 +33,7 @@ class Watched:
     def __init__(self) -> None:
         self._versions: dict[Ref, int] = {}
         self._bodies: dict[Key, bytes] = {}
-        self._children: dict[str, dict[tuple[str, str], bytes]] = {}
+        self._children: dict[str, dict[Ref, bytes]] = {}
         self._owners: dict[Ref, tuple[Key, str]] = {}
         self._gone: dict[Ref, int] = {}
         """The version at which it went, the oldest first."""
@@ -71,9 +71,9 @@ class Watched:
             self._believe(key, ref)
         self._owners[ref] = (key, uid)
         known, content = self._children.setdefault(uid, {}), orjson.dumps(_pruned(kind, body))
-        if known.get((kind, ref[2])) == content:
+        if known.get(ref) == content:
             return None
-        known[kind, ref[2]] = content
+        known[ref] = content
         return key
 
     def newer(self, ref: Ref, body: Json) -> bool:
@@ -123,8 +123,8 @@ class Watched:
     def children(self, uid: str) -> tuple[list[Json], list[Json]]:
         """The child Jobs and pods of one job, as far as they are known."""
         known = self._children.get(uid, {})
-        jobs = [orjson.loads(body) for (kind, _), body in known.items() if kind == "jobs"]
-        return jobs, [orjson.loads(body) for (kind, _), body in known.items() if kind == "pods"]
+        jobs = [orjson.loads(body) for ref, body in known.items() if ref[0] == "jobs"]
+        return jobs, [orjson.loads(body) for ref, body in known.items() if ref[0] == "pods"]
 
     def release(self, uid: str) -> None:
         """An ended job needs its children no more."""
@@ -182,7 +182,7 @@ class Watched:
         self._versions.pop(ref, None)
         self._owners.pop(ref, None)
         if uid in self._children:
-            self._children[uid].pop((ref[0], ref[2]), None)
+            self._children[uid].pop(ref, None)
             if not self._children[uid]:
                 del self._children[uid]
 
@@ -213,7 +213,7 @@ def _pruned(kind: str, body: Json) -> Json:
         key: labels[key] for key in ("job-name", names.ATTEMPT_LABEL) if key in labels
     }
     if kind == "pods":
-        kept["spec"] = {"nodeName": body["spec"].get("nodeName")}
+        kept["spec"] = {key: body["spec"].get(key) for key in ("nodeName", "serviceAccountName")}
         kept["status"] = {key: status[key] for key in POD_STATUS if key in status}
         return kept
     annotations = metadata.get("annotations") or {}

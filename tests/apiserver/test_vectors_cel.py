@@ -193,7 +193,12 @@ MUTANTS = {
     "a pause thaws": ("!variables.ended && !variables.wasSuspended", "!variables.ended"),
     "a job in its first attempt is not running": ("attempt.orValue(0) != 0", "attempt.orValue(0) > 1"),
     "a failed job goes on": ("['COMPLETED', 'FAILED']", "['COMPLETED']"),
-    "the runtime does not freeze": (", 'runtimeName']", "]"),
+    "the runtime does not freeze": (", 'runtimeName'", ""),
+    "the pitch does not freeze": (", 'pitch']", "]"),
+    "force for another player waits for the preview": (
+        "variables.staleForce ? 'TARGET_MISMATCH' : 'PreviewPending'",
+        "'PreviewPending'",
+    ),
     "an ended job can be paused": (
         "variables.ended && object.spec.?suspend",
         "false && object.spec.?suspend",

@@ -197,7 +197,9 @@ def _job(request: Request) -> Verdict:
     raw = request.object.spec if request.object else NULL
     new, unread = _spec(raw)
     if new is None:
-        return Verdict([Cause(INVALID, "spec", f"cannot be read: {', '.join(unread) or 'there is none'}")], [])
+        return Verdict(
+            [Cause(INVALID, "spec", f"cannot be read: {', '.join(unread) or 'there is none'}")], []
+        )
     if request.operation == "CREATE":
         return _verdict(admission.judge_create(new), _unread("spec", unread))
     return _update(request, new, _unread("spec", unread))

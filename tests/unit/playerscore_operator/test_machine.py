@@ -244,8 +244,12 @@ class Cluster(RuleBasedStateMachine):
             if not ended and "deletionTimestamp" not in job["metadata"] and not self.store.pods_of(name):
                 labels = {**job["spec"]["template"]["metadata"]["labels"], "job-name": name}
                 metadata = {"name": f"{name}-x", "labels": labels, "creationTimestamp": self.store.stamp()}
-                metadata["annotations"] = job["metadata"]["annotations"]
-                self.store.pods.append({"metadata": metadata, "spec": {"nodeName": "n"}, "status": {}})
+                metadata |= {"namespace": "default", "annotations": job["metadata"]["annotations"]}
+                spec = {
+                    "nodeName": "n",
+                    "serviceAccountName": job["spec"]["template"]["spec"]["serviceAccountName"],
+                }
+                self.store.pods.append({"metadata": metadata, "spec": spec, "status": {}})
 
     @rule()
     def pods_run(self) -> None:
