@@ -474,13 +474,66 @@ def test_the_cluster_itself_still_makes_workers(server: Server, part: str) -> No
     assert answer.is_success if works else refused(answer), answer.text
 
 
+WORKER = f"system:serviceaccount:{NAMESPACE}:{names.WORKER_ACCOUNT}"
+RBAC = "rbac.authorization.k8s.io"
+GIVING: dict[str, tuple[str, str, Any, str]] = {
+    "bind the worker's role": (
+        "POST",
+        f"/apis/{RBAC}/v1/namespaces/{NAMESPACE}/rolebindings",
+        {
+            "metadata": {"name": "mine"},
+            "roleRef": {"apiGroup": RBAC, "kind": "Role", "name": "playerscore-worker"},
+            "subjects": [{"apiGroup": RBAC, "kind": "User", "name": "mallory"}],
+        },
+        "json",
+    ),
+    "make a role with the status": (
+        "POST",
+        f"/apis/{RBAC}/v1/namespaces/{NAMESPACE}/roles",
+        {
+            "metadata": {"name": "mine"},
+            "rules": [{"apiGroups": [names.GROUP], "resources": [STATUS], "verbs": ["patch"]}],
+        },
+        "json",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def _worker_who_administers(server: Server) -> Iterator[None]:
+    """A namespace's admin may bind his own role to the worker's account, and be that account."""
+    path = f"/apis/{RBAC}/v1/namespaces/{NAMESPACE}/rolebindings"
+    binding = {
+        "metadata": {"name": "worker-administers"},
+        "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "admin"},
+        "subjects": [{"kind": "ServiceAccount", "name": names.WORKER_ACCOUNT, "namespace": NAMESPACE}],
+    }
+    answer = server.ask("POST", path, binding, **server.person("admin"))
+    assert answer.is_success, answer.text
+    end = time.monotonic() + 10
+    while not server.allowed(WORKER, "delete", JOB, NAMESPACE):
+        assert time.monotonic() < end, "the binding never came into force"
+        time.sleep(0.1)
+    yield
+    server.admin("DELETE", f"{path}/worker-administers")
+
+
+@pytest.mark.usefixtures("_worker_pod", "_worker_who_administers")
+@pytest.mark.parametrize("way", {**BECOMING, **GIVING})
+def test_the_workers_account_makes_no_worker_and_gives_nobody_its_right(server: Server, way: str) -> None:
+    method, path, body, kind = {**BECOMING, **GIVING}[way]
+    answer = server.ask(method, path, body, kind=kind, Impersonate_User=WORKER, **server.person("admin"))
+
+    assert refused(answer), answer.text
+
+
 def test_a_borrowed_name_is_no_worker(server: Server) -> None:
     """Kubernetes' edit may impersonate the namespace's accounts, but not the pod that a token is bound to."""
     name = server.create_job()["metadata"]["name"]
     server.admin(
         "PATCH", f"{JOBS}/{name}/status", {"status": {"run": {"attempt": 1}}}, kind="merge-patch+json"
     )
-    worker = {"Impersonate_User": f"system:serviceaccount:{NAMESPACE}:{names.WORKER_ACCOUNT}"}
+    worker = {"Impersonate_User": WORKER}
     body = {"status": {"result": FORGED["result"]}}
     answer = server.ask(
         "PATCH", f"{JOBS}/{name}/status", body, kind="merge-patch+json", **server.person("edit"), **worker
