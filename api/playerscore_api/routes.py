@@ -46,7 +46,7 @@ Step = Callable[[ScoringJobSpec, ScoringJobStatus], flow.Change]
     response_model=Job,
     responses=answers.job("Created, as a draft", examples.CREATED, status=201, **answers.LOCATION)
     | answers.job("The same request with the same Idempotency-Key created it before", examples.PICKED)
-    | answers.refused("ALREADY_EXISTS", "NOT_READY", "IDEMPOTENCY_MISMATCH", *answers.FORM),
+    | answers.refused("ALREADY_EXISTS", "NOT_READY", "IDEMPOTENCY_MISMATCH", "NOT_FOUND", *answers.FORM),
 )
 async def create_job(
     new: Annotated[NewJob, Body(openapi_examples={"a draft": {"value": examples.NEW}})],
@@ -142,7 +142,12 @@ async def list_jobs(
     items: list[Job] = []
     token = continue_
     while True:
-        page = await caller.list_jobs(namespace, min(BATCH, limit - len(items)), token)
+        try:
+            page = await caller.list_jobs(namespace, min(BATCH, limit - len(items)), token)
+        except PlayerscoreError as error:
+            if error.code == "INVALID" and token:
+                raise PlayerscoreError(error.code, error.message, field="continue") from error
+            raise
         items += [forms.flat(job) for job in page.items]
         token = page.next
         if token is None or len(items) >= limit:

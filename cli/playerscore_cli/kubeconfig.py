@@ -17,9 +17,10 @@ import urllib.request
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import yaml
+from urllib3 import HTTPHeaderDict
 
 from playerscore.errors import PlayerscoreError
 
@@ -27,6 +28,8 @@ Json = dict[str, Any]
 
 ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 EXEC_VERSIONS: Final = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
+HEADER_MARKS: Final = "!#$&'*+.^_`|~-"
+"""What a header's name may hold besides letters and digits (RFC 9110); the rest is percent-encoded, as kubectl does."""
 LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -39,7 +42,7 @@ class Access(NamedTuple):
     tls: ssl.SSLContext | None
     server_name: str | None
     """What the certificate must say, where that is not the address."""
-    headers: dict[str, str]
+    headers: HTTPHeaderDict
     """Who asks, and as whom."""
     proxy: str | None
 
@@ -133,18 +136,30 @@ def _access(config: Json, context: Json) -> Access:
     )
 
 
-def _identity(user: Json) -> dict[str, str]:
-    headers = {}
-    if token := (Path(user["tokenFile"]).read_text().strip() if user.get("tokenFile") else user.get("token")):
+def _identity(user: Json) -> HTTPHeaderDict:
+    headers = HTTPHeaderDict()
+    if token := (_token(Path(user["tokenFile"])) if user.get("tokenFile") else user.get("token")):
         headers["Authorization"] = f"Bearer {token}"
     elif user.get("username"):
         pair = f"{user['username']}:{user.get('password', '')}".encode()
         headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
     if user.get("as"):
         headers["Impersonate-User"] = user["as"]
-    if user.get("as-groups"):
-        headers["Impersonate-Group"] = ", ".join(user["as-groups"])
+    if user.get("as-uid"):
+        headers["Impersonate-Uid"] = user["as-uid"]
+    for group in user.get("as-groups") or []:
+        headers.add("Impersonate-Group", group)
+    for key, values in (user.get("as-user-extra") or {}).items():
+        for value in values:
+            headers.add(f"Impersonate-Extra-{quote(key, safe=HEADER_MARKS)}", value)
     return headers
+
+
+def _token(file: Path) -> str:
+    try:
+        return file.read_text().strip()
+    except OSError as error:
+        raise _unusable(f"its token cannot be read: {error}") from error
 
 
 def _tls(cluster: Json, user: Json) -> ssl.SSLContext:
@@ -231,7 +246,7 @@ def _in_cluster(account: Path) -> Access:
         namespace=(account / "namespace").read_text().strip(),
         tls=_tls({"certificate-authority": str(account / "ca.crt")}, {}),
         server_name=None,
-        headers={"Authorization": f"Bearer {(account / 'token').read_text().strip()}"},
+        headers=_identity({"tokenFile": account / "token"}),
         proxy=None,
     )
 

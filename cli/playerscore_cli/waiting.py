@@ -36,23 +36,29 @@ class Goal(NamedTuple):
 
 def preview_is_there(job: Json) -> bool:
     """Whether there is something to pick from, or none is wanted."""
-    return step_of(job) is not Step.EXTRACTING_PREVIEW
+    return step_of(job) not in (Step.EXTRACTING_PREVIEW, Step.FAILED)
 
 
 def has_stopped(job: Json) -> bool:
-    """Whether a suspended job is seen as such by the operator, and no attempt of it runs."""
+    """Whether a suspended job is seen as such by the operator, and no attempt of it runs; or has completed first."""
     status = job.get("status") or {}
     seen = status.get("observedGeneration", -1) >= job["metadata"].get("generation", 0)
     running = steps.condition(parsed(job).status, ConditionType.RUNNING)
-    return seen and (running is None or running.reason == Reason.SUSPENDED)
+    rests = running is None or running.reason == Reason.SUSPENDED or step_of(job) is Step.COMPLETED
+    return seen and rests
 
 
 def has_condition(kind: str, wanted: str) -> Callable[[Json], bool]:
-    """Whether the condition of that type has that status, as `kubectl wait` has it."""
+    """Whether the condition of that type has that status for the present spec, as `kubectl wait` has it."""
 
     def reached(job: Json) -> bool:
         conditions = (job.get("status") or {}).get("conditions") or []
-        found = (item["status"] for item in conditions if item["type"].lower() == kind.lower())
+        present = job["metadata"].get("generation", 0)
+        found = (
+            item["status"]
+            for item in conditions
+            if item["type"].lower() == kind.lower() and item.get("observedGeneration", present) >= present
+        )
         return next(found, "").lower() == wanted.lower()
 
     return reached

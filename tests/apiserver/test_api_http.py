@@ -155,6 +155,21 @@ def test_a_token_of_a_forgotten_state_is_expired(lab: Lab) -> None:
     assert error(lab.editor.get("/jobs", params={"continue": token})) == (410, "EXPIRED")
 
 
+def test_a_page_that_nobody_named_is_refused_by_its_parameter(lab: Lab) -> None:
+    answer = lab.editor.get("/jobs", params={"continue": "nonsense"})
+
+    assert error(answer) == (422, "INVALID")
+    assert answer.json()["error"]["field"] == "continue"
+
+
+def test_a_job_in_a_namespace_that_is_not_there_is_not_found(lab: Lab) -> None:
+    """For a caller who may create in every namespace; others may not ask."""
+    answer = lab.client(lab.plane.admin_token).post("/jobs", params={"namespace": "nowhere"}, json=SPEC)
+
+    assert error(answer) == (404, "NOT_FOUND")
+    assert "nowhere" in answer.json()["error"]["message"]
+
+
 # --- dry runs and warnings ------------------------------------------------------------------------------
 
 

@@ -194,6 +194,9 @@ def test_a_manifest_from_standard_input(desk: Desk, lab: Lab) -> None:
         ("- 1\n", "holds no object"),
         ("kind: Pod\n", "holds a Pod"),
         ("a: [", "is no YAML"),
+        ("displayName: 2026-01-01\n", "quote it"),
+        ("kind: ScoringJob\nspec: [1]\n", "spec of"),
+        ("kind: ScoringJob\nmetadata: x\n", "metadata of"),
     ],
 )
 def test_a_wrong_file_is_refused_by_its_field(desk: Desk, content: str, said: str) -> None:

@@ -21,6 +21,7 @@ from apilab import error
 from playerscore import sources
 from playerscore.resources import Detector, Video, Weights
 from playerscore.tasks import TASK_VARIABLE, PreviewTask
+from playerscore_api.broker import CONNECTIONS
 from playerscore_worker import pod
 from playerscore_worker.pod import Pod
 from tenants import BUCKET, Release, Tenant, runtime
@@ -380,6 +381,19 @@ def test_a_range_of_a_version_that_has_changed_is_not_mixed(clip: Callable[..., 
     assert clip(Range="bytes=0-9", If_Range=tag).status_code == 206
     assert clip(Range="bytes=0-9", If_Range='"another"').content == CLIP
     assert clip(If_None_Match=tag).status_code == 304
+
+
+def test_any_number_of_unchanged_answers_leaves_the_store_reachable(uploader: Uploader) -> None:
+    """More of them than the store's client has connections, of an object that no buffer holds."""
+    uid = uploader.release.create_job(uploader.tenant.namespace, "kept-clip")
+    key = f"{uploader.tenant.namespace}/{uid}/artifacts/clip.webm"
+    uploader.release.store.put_object(Bucket=BUCKET, Key=key, Body=bytes(4 * 2**20))
+    path = "/jobs/kept-clip/artifacts/clip.webm"
+    tag = uploader.client.get(path).headers["ETag"]
+
+    for _ in range(CONNECTIONS + 6):
+        assert uploader.client.get(path, headers={"If-None-Match": tag}).status_code == 304
+    assert len(uploader.client.get(path).content) == 4 * 2**20
 
 
 # --- from the store into a pod --------------------------------------------------------------------------

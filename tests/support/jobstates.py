@@ -19,6 +19,8 @@ import yaml
 from builders import ELSEWHERE, make_runtime, manifest
 from controlplane import ROOT, ensure_tools
 from flowlab import JOBS, NAMESPACE, FlowLab
+from playerscore import names
+from playerscore.names import Reason
 
 Json = dict[str, Any]
 HEALTH = ROOT / "gitops" / "argocd" / "health.lua"
@@ -92,6 +94,32 @@ def _forbidden_runtime(lab: FlowLab, name: str) -> Json:
     return settled(lab, name, "PreviewReady", "False", "RUNTIME_FORBIDDEN")
 
 
+def _unprepared(lab: FlowLab, name: str) -> Json:
+    """In a namespace that the release does not know."""
+    lab.plane.kubectl("create", "namespace", "unprepared")
+    path = f"/apis/{names.API_VERSION}/namespaces/unprepared/{names.JOB_PLURAL}"
+    body: Json = {"apiVersion": names.API_VERSION, "kind": names.JOB_KIND, "metadata": {"name": name}}
+    body["spec"] = {"video": {"uri": "s3://playerscore/unprepared/uploads/match.mp4"}}
+    lab.http.post(path, json=body).raise_for_status()
+
+    def found() -> Json | None:
+        job: Json = lab.http.get(f"{path}/{name}").json()
+        reasons = [item["reason"] for item in job["status"].get("conditions", [])]
+        return job if Reason.NAMESPACE_NOT_PREPARED in reasons else None
+
+    return dict(lab.until(found))
+
+
+def _refused_child(lab: FlowLab, name: str) -> Json:
+    """The API server takes no Job that requests more than its limit."""
+    resources = {"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}}
+    lab.plane.kubectl(
+        "apply", "-f", "-", stdin=json.dumps(manifest(make_runtime(name="wrong", resources=resources)))
+    )
+    lab.create(name, {"runtimeName": "wrong"})
+    return settled(lab, name, "Reconciling", "True", "CREATE_REFUSED")
+
+
 def _previewing(lab: FlowLab, name: str) -> Json:
     lab.create(name)
     lab.pod(name, "p1")
@@ -160,6 +188,13 @@ def _held_child(lab: FlowLab, name: str) -> None:
     settled(lab, name, "Running", "True")
     uid = lab.job(name)["metadata"]["uid"]
     lab.merge(f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs/sj-{uid}-1", {"metadata": {"finalizers": [HOLD]}})
+
+
+def _deleted_child(lab: FlowLab, name: str) -> Json:
+    _held_child(lab, name)
+    uid = lab.job(name)["metadata"]["uid"]
+    lab.http.delete(f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs/sj-{uid}-1").raise_for_status()
+    return settled(lab, name, "Running", "False", "JobDeleted")
 
 
 def _pausing(lab: FlowLab, name: str) -> Json:
@@ -239,6 +274,9 @@ def _deleted(lab: FlowLab, name: str) -> Json:
 WATCHED = (
     State("no-runtime", _no_runtime, "InProgress", "Progressing", ("condition=Reconciling",)),
     State("forbidden-runtime", _forbidden_runtime, "InProgress", "Progressing", ("condition=Reconciling",)),
+    State("namespace-not-prepared", _unprepared, "InProgress", "Progressing", ()),
+    State("create-refused", _refused_child, "InProgress", "Progressing", ("condition=Reconciling",)),
+    State("job-deleted", _deleted_child, "InProgress", "Progressing", ("condition=Reconciling",)),
     State("previewing", _previewing, "Current", "Healthy", ("condition=PreviewReady=False",)),
     State(
         "waiting-for-player",

@@ -1,5 +1,6 @@
 """create, get, delete: ScoringJobs as objects."""
 
+import json
 from pathlib import Path
 from typing import Any, Final
 
@@ -91,13 +92,21 @@ def _from_file(file: Any) -> Json:
 
     try:
         content = yaml.safe_load(file) or {}
+        json.dumps(content)  # YAML has dates, JSON has none
     except yaml.YAMLError as error:
         raise PlayerscoreError("INVALID", f"{file.name} is no YAML: {error}", field="--file") from error
+    except TypeError as error:
+        text = f"{file.name} holds what JSON cannot hold; quote it: {error}"
+        raise PlayerscoreError("INVALID", text, field="--file") from error
     if not isinstance(content, dict):
         raise PlayerscoreError("INVALID", f"{file.name} holds no object", field="--file")
     if content.get("kind") not in (None, names.JOB_KIND):
         raise PlayerscoreError("INVALID", f"{file.name} holds a {content['kind']}", field="kind")
-    return content if "kind" in content else {"spec": content}
+    body: Json = content if "kind" in content else {"spec": content}
+    for part in ("metadata", "spec"):
+        if not isinstance(body.get(part, {}), dict):
+            raise PlayerscoreError("INVALID", f"{part} of {file.name} is no object", field=part)
+    return body
 
 
 def _label(text: str) -> tuple[str, str]:

@@ -31,6 +31,15 @@ def test_the_examples_in_the_docstrings_are_true(module: ModuleType) -> None:
     assert (found.failed, found.attempted > 0) == (0, True)
 
 
+def test_a_job_whose_video_cannot_be_read_is_listed_with_all_the_rest() -> None:
+    """One such job would else hide every other of its namespace."""
+    body = manifest(make_job()) | {"spec": {"video": {"uri": "s3://a/b c"}, "displayName": "Number 9"}}
+    body["metadata"] = {"name": "odd", "namespace": "default", "resourceVersion": "1"}
+    found = forms.flat(body)
+
+    assert (found.id, found.displayName) == ("odd", "Number 9")
+
+
 @settings(deadline=None)
 @given(VALUES)
 def test_every_json_text_is_read_as_it_is(value: Any) -> None:

@@ -79,6 +79,30 @@ def test_who_asks(tmp_path: Path, user: Json, headers: dict[str, str]) -> None:
     assert (access.server, access.namespace, access.headers) == ("http://c:1", "scoring", headers)
 
 
+def test_as_whom_is_said_in_a_header_for_each_group_and_each_value(tmp_path: Path) -> None:
+    """The API server takes a header's whole line for one group."""
+    extra = {"scopes": ["view", "edit"], "example.com/team": ["a"]}
+    user = {"as": "bob", "as-uid": "7", "as-groups": ["a", "b"], "as-user-extra": extra}
+    headers = kubeconfig.read(written(tmp_path / "config", config(user)), None).headers
+
+    assert sorted(headers.iteritems()) == [
+        ("Impersonate-Extra-example.com%2Fteam", "a"),
+        ("Impersonate-Extra-scopes", "edit"),
+        ("Impersonate-Extra-scopes", "view"),
+        ("Impersonate-Group", "a"),
+        ("Impersonate-Group", "b"),
+        ("Impersonate-Uid", "7"),
+        ("Impersonate-User", "bob"),
+    ]
+
+
+def test_a_token_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    with pytest.raises(PlayerscoreError, match="its token cannot be read") as refused:
+        kubeconfig.read(written(tmp_path / "config", config({"tokenFile": "gone"})), None)
+
+    assert refused.value.code == "CLUSTER_UNAVAILABLE"
+
+
 def test_the_first_file_that_says_something_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As in KUBECONFIG=a:b of kubectl; a file that is not there is passed over."""
     a = written(
