@@ -60,6 +60,7 @@ VALID = {
     "everything": job(**manifest(make_ready_spec(suspend=False, display_name="Number 7"))),
     "a whole-frame box": job(target=target(x=0, y=0, w=1, h=1)),
     "whole numbers": job(target=target(x=0, y=0, w=1, h=1), analysis={"startSec": 1, "endSec": 2}),
+    "a uri with letters of everywhere": job(video={"uri": "s3://a/Jürgen-\u5c71\u7530.mp4"}),
     "a pitch": job(pitch={"points": [{"imageX": 0, "imageY": 0, "pitchX": 0, "pitchY": 0}] * 4}),
     "deadlines and retries": job(activeDeadlineSeconds=60, startDeadlineSeconds=60, retry={"limit": 0}),
 }
@@ -76,6 +77,10 @@ INVALID = {
     "a negative track": job(player_ref={"frame_key": KEY, "track_id": -1}),
     "a digest that is too short": job(video={"uri": "s3://a/b", "sha256": "abc"}),
     "no uri": job(video={"uri": "match.mp4"}),
+    **{
+        f"a uri with the space U+{ord(space):04X}": job(video={"uri": f"s3://a/b{space}c.mp4"})
+        for space in " \t\n\x0b\x85\xa0\u1680\u2003\u2028\u202f\u205f\u3000"
+    },
     "too many frames": job(preview={"frames": 17}),
     "a name for people that is too long": job(displayName="x" * 201),
     "a runtime's name with a space": job(runtimeName="my gpu"),
