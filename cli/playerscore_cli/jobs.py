@@ -7,7 +7,7 @@ from playerscore import lenient, steps
 from playerscore.errors import FlowError, PlayerscoreError
 from playerscore.flow import Change
 from playerscore.names import Step
-from playerscore.resources import PreviewStatus, ScoringJob, ScoringJobSpec, ScoringJobStatus
+from playerscore.resources import PreviewStatus, ScoringJob, ScoringJobStatus
 from playerscore_cli.cluster import Cluster
 from playerscore_cli.options import DryRun
 
@@ -21,7 +21,7 @@ ATTEMPTS: Final = 3
 
 def parsed(body: Json) -> ScoringJob:
     """A stored object as the models know it; what a newer version added is left out."""
-    spec = lenient.read(ScoringJobSpec, body.get("spec") or {}).model
+    spec = lenient.read_spec(body.get("spec") or {}).model
     if spec is None:
         raise PlayerscoreError("INVALID", "The job's spec cannot be read by this version", field="spec")
     status = lenient.read(ScoringJobStatus, body.get("status") or {}).model

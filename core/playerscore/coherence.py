@@ -39,11 +39,11 @@ def judge(
     """
     if target is None or player is None:
         return Coherence(True, Reason.NOT_SELECTED, "No player and target to compare yet")
-    if preview is None and target.force and stale_force:
+    if preview is None and target.force and stale_force and player.track_id is not None:
         return Coherence(
             False,
             Reason.TARGET_MISMATCH,
-            "force was given for another player: drop it, or write the box anew",
+            "force was not given for this player: drop it, or remove the target and write it again",
         )
     if preview is None:
         return Coherence(

@@ -49,13 +49,13 @@ def read(model: type[Model], data: Any) -> Reading[Model]:
 def read_spec(data: Any, stand_in: str = "unreadable://video") -> Reading[ScoringJobSpec]:
     """A stored job's spec. A video that cannot be read counts as another one, so that all the rest is judged.
 
-    The model is None only when there is no spec at all.
+    The model is None where there is no spec, or nothing of it can be read.
     """
     found = read(ScoringJobSpec, data)
     if found.model is not None or not isinstance(data, dict):
         return found
     again = read(ScoringJobSpec, data | {"video": {"uri": stand_in}})
-    return Reading(again.model, ["video", *again.unread])
+    return Reading(again.model, ["video", *again.unread]) if again.model else found
 
 
 def known(model: type[Model], data: Any) -> Model:

@@ -31,9 +31,7 @@ def advance(observed: Observed, runtime: ScoringRuntimeSpec, now: datetime, api_
         return launch(observed, runtime, now, api_url)
     job, pods = _current(observed)
     if _outdated(observed, job):
-        return stop(observed, "The attempt of an older selection is stopped") or launch(
-            observed, runtime, now, api_url
-        )
+        return replaced(observed) or launch(observed, runtime, now, api_url)
     if observed.run.failed_attempt == observed.attempt:
         return _after_failure(observed, runtime, now, api_url)
     if job is None:
@@ -45,6 +43,12 @@ def advance(observed: Observed, runtime: ScoringRuntimeSpec, now: datetime, api_
         return _runs(observed, runtime, job, pods, now)
     end = _silent() if state is JobState.COMPLETE else children.ending(job, pods)
     return _count(observed, runtime, job, end, now)
+
+
+def works(observed: Observed) -> bool:
+    """Whether an attempt may still work, or has a result that is not sealed yet."""
+    left = children.live_analyses(observed, deleting=True) or children.live_analysis_pods(observed)
+    return bool(left) or sealed(observed) is not None
 
 
 def sealed(observed: Observed) -> Outcome | None:
@@ -71,7 +75,9 @@ def withheld(observed: Observed, refusal: Claim) -> Outcome:
     if not observed.attempt:
         return Outcome(claims=claims)
     outcome = stop(observed, f"The attempt is stopped. {refusal[2]}") or Outcome(
-        claims={ConditionType.RUNNING: ("False", Reason.SUSPENDED, refusal[2])}
+        claims={ConditionType.RUNNING: ("False", Reason.SUSPENDED, refusal[2])},
+        # What its worker wrote while it was stopped is of no selection that may still come.
+        cleared=observed.status.result is not None,
     )
     outcome.claims |= claims
     return outcome
@@ -86,6 +92,13 @@ def undisturbed(observed: Observed) -> Outcome | None:
     if pod := children.running_pod(pods):
         claims[ConditionType.RUNNING] = _pod_runs(pod)
     return Outcome(claims=claims)
+
+
+def replaced(observed: Observed) -> Outcome | None:
+    """The stop of an attempt of an older selection; None when it is none, or nothing of it is left."""
+    if not _outdated(observed, _current(observed)[0]):
+        return None
+    return stop(observed, "The attempt of an older selection is stopped")
 
 
 def stop(observed: Observed, message: str) -> Outcome | None:

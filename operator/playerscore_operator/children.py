@@ -79,19 +79,30 @@ def live_analyses(observed: Observed, *, deleting: bool = False) -> list[str]:
     return [name for name in _live(observed, deleting=deleting) if not _is_preview(observed, name)]
 
 
-def live_previews(observed: Observed) -> list[str]:
-    """The preview Jobs that still work."""
-    return [name for name in _live(observed, deleting=False) if _is_preview(observed, name)]
+def live_previews(observed: Observed, *, deleting: bool = False) -> list[str]:
+    """The preview Jobs that still work; with `deleting` also those that are being deleted."""
+    return [name for name in _live(observed, deleting=deleting) if _is_preview(observed, name)]
 
 
 def live_analysis_pods(observed: Observed) -> list[Json]:
     """The analysis pods that may still work, whether or not their Job is still there."""
     return [
+        pod for pod in _live_pods(observed) if pod["metadata"]["labels"].get(names.ATTEMPT_LABEL) != "preview"
+    ]
+
+
+def live_preview_pods(observed: Observed) -> list[Json]:
+    """The preview's pods that may still work, likewise."""
+    return [
+        pod for pod in _live_pods(observed) if pod["metadata"]["labels"].get(names.ATTEMPT_LABEL) == "preview"
+    ]
+
+
+def _live_pods(observed: Observed) -> list[Json]:
+    return [
         pod
         for pod in observed.pods
-        if pod["metadata"]["labels"].get(names.ATTEMPT_LABEL) != "preview"
-        and may_work(pod)
-        and not _is_ended(observed.jobs.get(pod["metadata"]["labels"].get("job-name", "")))
+        if may_work(pod) and not _is_ended(observed.jobs.get(pod["metadata"]["labels"].get("job-name", "")))
     ]
 
 

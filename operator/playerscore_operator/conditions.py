@@ -45,6 +45,13 @@ def merged(observed: Observed, claims: Claims, now: datetime) -> list[Json]:
     return [_condition(observed, kind, whole[kind], now) for kind in ConditionType]
 
 
+def acknowledged(observed: Observed) -> list[Json]:
+    """The stored conditions, said of the present spec."""
+    stored = observed.status.conditions or []
+    known = [item.model_dump(mode="json", by_alias=True, exclude_none=True) for item in stored]
+    return [item | {"observedGeneration": observed.generation} for item in known]
+
+
 def waits_for_platform(claims: Claims) -> bool:
     """Whether a runtime or an account is what the job lacks."""
     return any(claim[1] in PLATFORM for claim in claims.values())

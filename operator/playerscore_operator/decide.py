@@ -10,7 +10,7 @@ from playerscore import coherence, names, readiness
 from playerscore.coherence import Coherence
 from playerscore.names import ConditionType, Reason
 from playerscore.resources import ScoringRuntimeSpec
-from playerscore_operator import attempts, children, previews
+from playerscore_operator import attempts, children, conditions, previews
 from playerscore_operator.compare import compare
 from playerscore_operator.observe import Observed
 from playerscore_operator.outcome import Claim, Claims, Decision, Json, Outcome
@@ -50,8 +50,12 @@ def _after_end(observed: Observed, now: datetime) -> Decision:
     """Nothing runs any more: children that linger are deleted, the job itself when its time is over."""
     decision = Decision(deletes=children.live_analyses(observed) + children.live_previews(observed))
     if observed.status.observed_generation != observed.generation:
-        # The ttl may still be edited; unanswered, the job would read as in progress for ever (kstatus).
-        decision.status = {"observedGeneration": observed.generation}
+        # The ttl may still be edited; unanswered, the job would read as in progress for ever (kstatus), and
+        # `kubectl wait` takes no condition of an older spec for an answer.
+        decision.status = {
+            "observedGeneration": observed.generation,
+            "conditions": conditions.acknowledged(observed),
+        }
     ttl, ended = observed.spec.ttl_seconds_after_finished, observed.run.completion_time
     marks = {**(observed.metadata.get("labels") or {}), **(observed.metadata.get("annotations") or {})}
     if ttl is None or ended is None or any(mark in marks for mark in GITOPS_MARKS):
@@ -65,12 +69,19 @@ def _after_end(observed: Observed, now: datetime) -> Decision:
 def _advance(observed: Observed, now: datetime, api_url: str) -> Outcome:
     disabled = observed.spec.preview is not None and bool(observed.spec.preview.disabled)
     runtime, trouble = _usable_runtime(observed)
-    if observed.status.preview is None and not disabled:
-        if runtime is None:
+    # Whether a preview is wanted may change at any time; an attempt that works is never lost sight of.
+    if observed.status.preview is None and not attempts.works(observed):
+        if disabled:
+            if stopping := previews.stop(observed):
+                return stopping
+        elif runtime is None:
             return _lacking(ConditionType.PREVIEW_READY, trouble)
-        return previews.advance(observed, runtime, now, api_url)
+        else:
+            return previews.advance(observed, runtime, now, api_url)
     outcome = _selection(observed, runtime, trouble, now, api_url)
     outcome.claims[ConditionType.PREVIEW_READY] = previews.ready(observed)
+    if observed.status.preview is None:
+        outcome.deletes = outcome.deletes + children.live_previews(observed)
     return outcome
 
 
@@ -101,12 +112,13 @@ def _selection(
 ) -> Outcome:
     """A preview is there (or none is wanted): the verdict, and the attempt if the job may have one."""
     verdict = coherence.judge(observed.spec.player_ref, observed.spec.target, observed.status.preview)
-    if sealed := attempts.sealed(observed):
+    if verdict.accepted and (sealed := attempts.sealed(observed)):
         outcome = sealed
     elif refusal := _refusal(observed, verdict):
         outcome = attempts.withheld(observed, refusal)
     elif runtime is None:
-        outcome = attempts.undisturbed(observed) or _lacking(ConditionType.ADMITTED, trouble)
+        goes_on = attempts.undisturbed(observed) or attempts.replaced(observed)
+        outcome = goes_on or _lacking(ConditionType.ADMITTED, trouble)
     else:
         outcome = attempts.advance(observed, runtime, now, api_url)
     outcome.claims |= _coherence_claim(verdict)

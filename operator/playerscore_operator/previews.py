@@ -37,6 +37,14 @@ def advance(observed: Observed, runtime: ScoringRuntimeSpec, now: datetime, api_
     return _again_or_failed(observed, runtime, job, end, now, api_url)
 
 
+def stop(observed: Observed) -> Outcome | None:
+    """Delete what is left of a preview that is not wanted any more; None when nothing is."""
+    if not children.live_previews(observed, deleting=True) and not children.live_preview_pods(observed):
+        return None
+    deletes = children.live_previews(observed)
+    return Outcome(claims=_claim(STOPPING), deletes=deletes, requeue_seconds=GONE_RECHECK_SECONDS)
+
+
 def claim(status: str, reason: Reason | str, message: str) -> Claims:
     return {ConditionType.PREVIEW_READY: (status, reason, message)}
 
@@ -44,7 +52,13 @@ def claim(status: str, reason: Reason | str, message: str) -> Claims:
 def ready(observed: Observed) -> Claim:
     """The claim once no preview is to be made any more."""
     if observed.status.preview is None:
-        return ("False", Reason.PREVIEW_DISABLED, "spec.preview.disabled is set")
+        disabled = observed.spec.preview is not None and observed.spec.preview.disabled
+        text = (
+            "spec.preview.disabled is set"
+            if disabled
+            else "spec.preview.disabled was set when the attempt began"
+        )
+        return ("False", Reason.PREVIEW_DISABLED, text)
     return ("True", Reason.PREVIEW_READY, f"{len(observed.status.preview.frames)} frames to pick from")
 
 

@@ -109,12 +109,15 @@ class Watched:
         content = self._bodies.get(key)
         return None if content is None else orjson.loads(content)
 
-    def read(self, body: Json) -> None:
-        """A job was read live: that is the newest now."""
+    def read(self, body: Json) -> Json:
+        """A job was read live. The newest of it that is known: a watch may have been quicker than that answer."""
         ref = _ref("scoringjobs", body)
+        if int(body["metadata"]["resourceVersion"]) < self._versions.get(ref, -1):
+            return self.body(ref[1:]) or body
         self.newer(ref, body)
         if len(self._bodies) < MOST_BODIES or ref[1:] in self._bodies:
             self._bodies[ref[1:]] = orjson.dumps(body)
+        return body
 
     def let_go(self, key: Key) -> None:
         """The body is of no use any more: the job rests, or it changed on the server."""

@@ -50,9 +50,7 @@ class World:
     async def _job(self, key: Key, body: Json | None) -> ScoringJob | None:
         if body is None:
             found = await self.cluster.scoringjob(*key)
-            body = lean(found) if found else None
-            if body is not None:
-                self.watched.read(body)
+            body = self.watched.read(lean(found)) if found else None
         if body is None or "deletionTimestamp" in body["metadata"]:
             return None
         return read_job(body)

@@ -196,8 +196,8 @@ MUTANTS = {
     "the runtime does not freeze": (", 'runtimeName'", ""),
     "the pitch does not freeze": (", 'pitch']", "]"),
     "force for another player waits for the preview": (
-        "variables.staleForce ? 'TARGET_MISMATCH' : 'PreviewPending'",
-        "'PreviewPending'",
+        "variables.staleForce && variables.trackId.hasValue() ? 'TARGET_MISMATCH'",
+        "false ? 'TARGET_MISMATCH'",
     ),
     "an ended job can be paused": (
         "variables.ended && object.spec.?suspend",

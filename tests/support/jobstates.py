@@ -225,6 +225,12 @@ def _completed(lab: FlowLab, name: str) -> Json:
     return settled(lab, name, "Succeeded", "True")
 
 
+def _edited_after_the_end(lab: FlowLab, name: str) -> Json:
+    _completed(lab, name)
+    lab.patch(name, {"displayName": "Number 9, at last"})
+    return at_step(lab, name, "COMPLETED")
+
+
 def _failed(lab: FlowLab, name: str) -> Json:
     enqueued(lab, name)
     words = {"code": "VIDEO_TRUNCATED", "message": "The video ends in the middle of a frame"}
@@ -302,6 +308,7 @@ WATCHED = (
         "Healthy",
         ("condition=Succeeded", "condition=Stalled=False", "jsonpath={.status.result.overallScore}"),
     ),
+    State("edited-after-the-end", _edited_after_the_end, "Current", "Healthy", ("condition=Succeeded",)),
     State("failed", _failed, "Failed", "Degraded", ("condition=Succeeded=False", "condition=Stalled")),
     State("failed-preview", _failed_preview, "Failed", "Degraded", ("condition=PreviewReady=False",)),
     State("incoherent-enqueued", _incoherent_enqueued, "Failed", "Degraded", ("condition=Stalled",)),

@@ -67,7 +67,7 @@ def create(
 def _manifest(name: str, given: Json) -> Json:
     """The object: what the file says, and over it what the options say."""
     body = _from_file(given["file"]) if given["file"] else {}
-    metadata = {**body.get("metadata", {}), "name": name}
+    metadata = {**(body.get("metadata") or {}), "name": name}
     if given["labels"]:
         metadata["labels"] = metadata.get("labels", {}) | dict(_label(text) for text in given["labels"])
     chosen = {
@@ -95,7 +95,7 @@ def _from_file(file: Any) -> Json:
         json.dumps(content)  # YAML has dates, JSON has none
     except yaml.YAMLError as error:
         raise PlayerscoreError("INVALID", f"{file.name} is no YAML: {error}", field="--file") from error
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         text = f"{file.name} holds what JSON cannot hold; quote it: {error}"
         raise PlayerscoreError("INVALID", text, field="--file") from error
     if not isinstance(content, dict):
@@ -104,7 +104,7 @@ def _from_file(file: Any) -> Json:
         raise PlayerscoreError("INVALID", f"{file.name} holds a {content['kind']}", field="kind")
     body: Json = content if "kind" in content else {"spec": content}
     for part in ("metadata", "spec"):
-        if not isinstance(body.get(part, {}), dict):
+        if not isinstance(body.get(part) or {}, dict):
             raise PlayerscoreError("INVALID", f"{part} of {file.name} is no object", field=part)
     return body
 

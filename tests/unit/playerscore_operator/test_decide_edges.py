@@ -7,15 +7,20 @@ from typing import Any
 import pytest
 
 from builders import (
+    ELSEWHERE,
     UID,
+    make_condition,
     make_ready_spec,
     make_result,
     make_run,
     make_spec,
     make_status,
+    make_target,
+    manifest,
 )
+from playerscore import names
 from playerscore.names import ConditionType, Step
-from playerscore.resources import Progress, Retry, ScoringJobStatus
+from playerscore.resources import Analysis, PreviewSettings, Progress, Retry, ScoringJobStatus
 from playerscore_operator.decide import Decision, decide
 from playerscore_operator.manifests import analysis_job, preview_job
 from playerscore_operator.observe import Observed
@@ -57,7 +62,13 @@ def pod(job: str, **states: Any) -> dict[str, Any]:
     """A pod of that Job, with the state of each named container."""
     statuses = [{"name": name, "state": state} for name, state in states.items()]
     return {
-        "metadata": {"name": "p", "labels": {"job-name": job}},
+        "metadata": {
+            "name": "p",
+            "labels": {
+                "job-name": job,
+                names.ATTEMPT_LABEL: "preview" if "-p" in job else job.rsplit("-")[-1],
+            },
+        },
         "spec": {},
         "status": {"initContainerStatuses": statuses},
     }
@@ -190,7 +201,94 @@ def test_an_edit_after_the_end_is_acknowledged_and_nothing_else() -> None:
         progress=Progress(step=Step.COMPLETED, percent=100),
         result=make_result(),
         observed_generation=3,
+        conditions=[make_condition(ConditionType.SUCCEEDED, "True", "Completed")],
     )
+    [stored] = manifest(status)["conditions"]
     decision = decide(enqueued(status, generation=4), NOW, API)
 
-    assert decision == Decision(status={"observedGeneration": 4})
+    conditions = [stored | {"observedGeneration": 4}]
+    assert decision == Decision(status={"observedGeneration": 4, "conditions": conditions})
+
+
+# --- a preview that is wanted, or not wanted any more, after the launch ---------------------------------------------
+
+UNSEEN = make_ready_spec(suspend=False, preview=PreviewSettings(disabled=True))
+"""Enqueued without a preview."""
+
+
+def unseen(spec: Any, ended: str | None = None, **status: Any) -> Observed:
+    """A job that was launched without a preview, whose spec is now that; its attempt's Job is there."""
+    known = {"preview": None, "run": make_run(1, generation=3), "conditions": [RUNS]}
+    first = enqueued(make_status(**(known | status)), UNSEEN)
+    return replace(with_attempt(first, ended), spec=spec)
+
+
+WANTED = UNSEEN.model_copy(update={"preview": None})
+
+
+def test_an_attempt_is_watched_although_a_preview_is_wanted_meanwhile() -> None:
+    decision = decide(unseen(WANTED), NOW, API)
+
+    assert decision.creates == []
+    assert step(decision) in (None, "ANALYZING", "QUEUED")
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"player_ref": None, "target": None}], ids=["paused", "paused and unselected"]
+)
+def test_such_an_attempt_is_stopped_by_a_pause(changes: Any) -> None:
+    spec = WANTED.model_copy(update={"suspend": True, **changes})
+
+    assert decide(unseen(spec), NOW, API).deletes == [f"sj-{UID}-1"]
+
+
+def test_its_result_is_sealed() -> None:
+    decision = decide(unseen(WANTED, "Complete", result=make_result(generation=3)), NOW, API)
+
+    assert step(decision) == "COMPLETED"
+
+
+def test_a_preview_that_came_late_judges_before_anything_is_sealed() -> None:
+    """The box is not the player's: the attempt was launched unjudged, and its result is nobody's."""
+    spec = WANTED.model_copy(update={"target": make_target(ELSEWHERE)})
+    first = enqueued(make_status(preview=None, run=make_run(1, generation=3), conditions=[RUNS]), spec)
+    done = with_attempt(first, "Complete")
+    late = make_status(run=make_run(1, generation=3), conditions=[RUNS], result=make_result(generation=3))
+    decision = decide(replace(done, status=late), NOW, API)
+
+    assert step(decision) != "COMPLETED"
+    assert claim(decision, ConditionType.TARGET_COHERENT) == ("False", "TARGET_MISMATCH")
+    assert claim(decision, ConditionType.SUCCEEDED)[0] != "True"
+
+
+def test_a_preview_that_is_not_wanted_any_more_goes_before_an_attempt_starts() -> None:
+    observed = enqueued(ScoringJobStatus.model_validate({"run": {"previewAttempt": 1}}), UNSEEN)
+    assert observed.runtime is not None
+    preview = preview_job(observed, observed.runtime.spec, 1, API)
+    decision = decide(with_child(observed, preview), NOW, API)
+
+    assert (decision.creates, decision.deletes) == ([], [f"sj-{UID}-p1"])
+
+    lingers = replace(observed, pods=[pod(f"sj-{UID}-p1", report={"running": {}})])
+    assert decide(lingers, NOW, API).creates == []
+    assert [body["metadata"]["name"] for body in decide(observed, NOW, API).creates] == [f"sj-{UID}-1"]
+
+
+# --- what is left of an older selection -----------------------------------------------------------------------------
+
+
+def test_an_attempt_of_an_older_selection_stops_although_the_runtime_is_gone() -> None:
+    observed = with_attempt(launched())
+    spec = make_ready_spec(suspend=False, analysis=Analysis(max_fps=5))
+    decision = decide(replace(observed, spec=spec, runtime=None), NOW, API)
+
+    assert decision.deletes == [f"sj-{UID}-1"]
+    assert claim(decision, ConditionType.RUNNING) == ("False", "StoppingOldAttempt")
+
+
+def test_a_result_that_was_written_while_its_attempt_was_stopped_does_not_stay() -> None:
+    """Another player may be picked now."""
+    decision = decide(launched(PAUSED, suspend=True, result=make_result(generation=3)), NOW, API)
+
+    assert decision.status is not None
+    assert decision.status["result"] is None

@@ -71,6 +71,18 @@ def test_what_came_after_our_write_and_before_its_answer_stays() -> None:
     assert (body["metadata"]["resourceVersion"], body["status"]["progress"]) == ("9", {"percent": 7})
 
 
+def test_an_answer_that_a_watch_has_overtaken_is_not_the_newest() -> None:
+    """A pause came while the job was read: judged by the older answer, it would be lost."""
+    watched = Watched()
+    watched.job_event(job(11, progress={"percent": 7}), deleted=False)
+
+    assert watched.read(job(10))["metadata"]["resourceVersion"] == "11"
+    assert watched.read(job(12))["metadata"]["resourceVersion"] == "12"
+    newest = watched.body(KEY)
+    assert newest is not None
+    assert newest["metadata"]["resourceVersion"] == "12"
+
+
 def test_a_job_that_rests_is_not_remembered() -> None:
     watched = Watched()
     watched.job_event(job(5), deleted=False)

@@ -80,7 +80,8 @@ matchConditions:
 - name: verdict
   expression: >-
     !has(object.spec.player_ref) || !has(object.spec.target) ? 'NotSelected' :
-    !object.?status.?preview.hasValue() ? (variables.staleForce ? 'TARGET_MISMATCH' : 'PreviewPending') :
+    !object.?status.?preview.hasValue()
+    ? (variables.staleForce && variables.trackId.hasValue() ? 'TARGET_MISMATCH' : 'PreviewPending') :
     !variables.frame.hasValue() ? 'FRAME_NOT_FOUND' :
     variables.tracks.size() == 0 || !variables.trackId.hasValue() ? 'NotApplicable' :
     variables.iou >= 0.2 ? 'Coherent' :
