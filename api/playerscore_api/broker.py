@@ -17,7 +17,8 @@ from aiobotocore.config import AioConfig
 from playerscore import names, sources
 from playerscore.errors import PlayerscoreError
 from playerscore.sources import StorePlace
-from playerscore_api.forms import Stored
+from playerscore_api import forms
+from playerscore_api.forms import Document, Stored
 from playerscore_api.relay import Confirm, Relay, connector
 from playerscore_api.settings import Settings
 
@@ -68,6 +69,17 @@ def artifact_prefix(namespace: str, uid: str) -> str:
 def artifact_key(namespace: str, uid: str, name: str) -> str:
     """Where an artifact is stored."""
     return f"{artifact_prefix(namespace, uid)}{name}"
+
+
+def listed_artifact(job: Document, name: str) -> str:
+    """Where an artifact that the job's status lists is stored. Raises PlayerscoreError NOT_FOUND for any other.
+
+    What is stored besides may be an older attempt's, of another player.
+    """
+    found = forms.parts(job)[1].artifacts or []
+    if name not in (item.name for item in found):
+        raise PlayerscoreError("NOT_FOUND", f"The job has no artifact {name}")
+    return artifact_key(job["metadata"]["namespace"], job["metadata"]["uid"], name)
 
 
 class Broker:

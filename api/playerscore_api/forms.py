@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from playerscore import lenient, steps
 from playerscore.errors import PlayerscoreError
@@ -36,6 +37,15 @@ class NewJob(ScoringJobSpec):
 
     id: Label | None = None
     """metadata.name; made up when absent."""
+
+    @classmethod
+    def check_spelling(cls, document: Any) -> None:
+        """Refuse keys as Python spells them (`runtime_name`), which no other gate knows. Raises RequestValidationError."""
+        try:
+            cls.model_validate(document, by_alias=True, by_name=False)
+        except ValidationError as error:
+            found = [{**item, "loc": ("body", *item["loc"])} for item in error.errors()]
+            raise RequestValidationError(found) from error
 
 
 class Judged(_Form):

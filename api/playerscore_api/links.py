@@ -24,8 +24,7 @@ _EXAMPLE: Final = {"url": "https://store.example/…?X-Amz-Signature=…", "expi
 async def link_artifact(asked: TheJob, name: ArtifactName, parts: Parts, request: Request) -> Offer:
     """An address of an artifact for whoever may read the job: the store's own, where it is public, for a short time;
     else this API's, which wants the token."""
-    job = await asked.read()
-    key = broker.artifact_key(asked.namespace, job["metadata"]["uid"], name)
+    key = broker.listed_artifact(await asked.read(), name)
     if await parts.broker.size(key) is None:
         raise PlayerscoreError("NOT_FOUND", "There is no such artifact")
     if parts.broker.public:

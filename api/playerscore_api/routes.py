@@ -52,6 +52,7 @@ async def create_job(
     new: Annotated[NewJob, Body(openapi_examples={"a draft": {"value": examples.NEW}})],
     caller: Caller,
     namespace: Namespace,
+    request: Request,
     response: Response,
     dry_run: Trying = False,
     idempotency_key: Annotated[
@@ -60,6 +61,7 @@ async def create_job(
     ] = None,
 ) -> Job:
     """Create a draft; its preview is made at once."""
+    NewJob.check_spelling(await request.json())
     spec = ScoringJobSpec(**{name: getattr(new, name) for name in ScoringJobSpec.model_fields})
     judgement = judge_create(spec)
     if not judgement.allowed:
@@ -389,6 +391,5 @@ async def get_artifact(
     kept: IfNoneMatch = None,
 ) -> Response:
     """An artifact, for whoever may read the job."""
-    job = await asked.read()
-    key = broker.artifact_key(asked.namespace, job["metadata"]["uid"], name)
+    key = broker.listed_artifact(await asked.read(), name)
     return await content.send(parts.broker, key, request, kept)

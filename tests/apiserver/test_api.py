@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from apilab import SPEC, Lab, box, error
-from builders import ELSEWHERE, OTHER, PLAYER, PLAYER_BOX, make_result, manifest
+from builders import ELSEWHERE, OTHER, PLAYER, PLAYER_BOX, make_artifacts, make_result, manifest
 from playerscore import names
 
 Json = dict[str, Any]
@@ -183,7 +183,12 @@ def test_a_pod_reaches_only_its_own_current_attempt(lab: Lab) -> None:
     artifact = "/worker/jobs/default/mine/artifacts/radar.png"
 
     assert current.put(artifact, content=b"png").status_code == 200
+    assert error(lab.editor.get("/jobs/mine/artifacts/radar.png")) == (404, "NOT_FOUND"), (
+        "it is not listed yet"
+    )
+    lab.status("mine", {"artifacts": [manifest(*make_artifacts("radar.png"))]})
     assert lab.editor.get("/jobs/mine/artifacts/radar.png").content == b"png"
+    lab.status("mine", {"artifacts": None})
     assert error(old.put(artifact, content=b"older")) == (403, "FORBIDDEN")
     assert error(current.put("/worker/jobs/default/theirs/artifacts/x.png", content=b"x")) == (
         403,

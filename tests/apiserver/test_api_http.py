@@ -155,6 +155,17 @@ def test_a_token_of_a_forgotten_state_is_expired(lab: Lab) -> None:
     assert error(lab.editor.get("/jobs", params={"continue": token})) == (410, "EXPIRED")
 
 
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [({"runtime_name": "gpu"}, "runtime_name"), ({"analysis": {"start_sec": 1}}, "analysis.start_sec")],
+)
+def test_a_key_that_kubectl_does_not_know_is_refused_here_too(lab: Lab, more: Json, field: str) -> None:
+    answer = lab.editor.post("/jobs", params={"dryRun": True}, json={**SPEC, **more})
+
+    assert error(answer) == (422, "INVALID")
+    assert answer.json()["error"]["field"] == field
+
+
 def test_a_page_that_nobody_named_is_refused_by_its_parameter(lab: Lab) -> None:
     answer = lab.editor.get("/jobs", params={"continue": "nonsense"})
 

@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from apilab import error
+from builders import make_artifacts, manifest
 from playerscore import sources
 from playerscore.resources import Detector, Video, Weights
 from playerscore.tasks import TASK_VARIABLE, PreviewTask
@@ -298,6 +299,7 @@ def test_a_slow_reader_slows_the_store_down(uploader: Uploader) -> None:
     """The API takes from the store what the reader takes from the API: 48 MB wait in the store, not here."""
     release, tenant = uploader.release, uploader.tenant
     uid = release.create_job(tenant.namespace, "clip")
+    release.status(tenant.namespace, "clip", {"artifacts": [manifest(*make_artifacts("clip.webm"))]})
     key = f"{tenant.namespace}/{uid}/artifacts/clip.webm"
     release.store.put_object(Bucket=BUCKET, Key=key, Body=bytes(48 * MIB))
     with release.running_api() as (url, process):
@@ -324,6 +326,9 @@ CLIP = bytes(range(256)) * 4
 def clip(uploader: Uploader) -> Callable[..., httpx.Response]:
     """Asks for a clip of 1,024 bytes."""
     uid = uploader.release.create_job(uploader.tenant.namespace, "ranged")
+    uploader.release.status(
+        uploader.tenant.namespace, "ranged", {"artifacts": [manifest(*make_artifacts("clip.webm"))]}
+    )
     key = f"{uploader.tenant.namespace}/{uid}/artifacts/clip.webm"
     uploader.release.store.put_object(Bucket=BUCKET, Key=key, Body=CLIP, ContentType="text/html")
 
@@ -386,6 +391,9 @@ def test_a_range_of_a_version_that_has_changed_is_not_mixed(clip: Callable[..., 
 def test_any_number_of_unchanged_answers_leaves_the_store_reachable(uploader: Uploader) -> None:
     """More of them than the store's client has connections, of an object that no buffer holds."""
     uid = uploader.release.create_job(uploader.tenant.namespace, "kept-clip")
+    uploader.release.status(
+        uploader.tenant.namespace, "kept-clip", {"artifacts": [manifest(*make_artifacts("clip.webm"))]}
+    )
     key = f"{uploader.tenant.namespace}/{uid}/artifacts/clip.webm"
     uploader.release.store.put_object(Bucket=BUCKET, Key=key, Body=bytes(4 * 2**20))
     path = "/jobs/kept-clip/artifacts/clip.webm"

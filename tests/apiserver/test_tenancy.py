@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from apilab import error
-from builders import make_preview, make_result, manifest
+from builders import make_artifacts, make_preview, make_result, manifest
 from playerscore import names
 from tenants import BUCKET, JPEG, PodToken, Release, Tenant, runtime
 
@@ -40,6 +40,7 @@ class World:
         release.delete_job("tenant-a", "again")
         self.uid_again = release.create_job("tenant-a", "again")
         release.attempt("tenant-a", "again", preview=1, analysis=2)
+        release.status("tenant-a", "again", {"artifacts": [manifest(*make_artifacts("radar.png"))]})
 
     def worker(self, token: PodToken | str, name: str = "match", namespace: str = "tenant-a") -> httpx.Client:
         return self.a.worker(name, token, namespace)
@@ -87,8 +88,10 @@ def test_people_and_pods_reach_what_is_theirs(world: World) -> None:
     a = world.a.editor
 
     assert a.get("/jobs/match/frames/1").content == JPEG + b"matchtenant-a"
-    assert a.get("/jobs/match/artifacts/radar.png").content == b"tenant-a match"
-    assert world.b.editor.get("/jobs/match/artifacts/radar.png").content == b"tenant-b match"
+    assert error(a.get("/jobs/match/artifacts/radar.png")) == (404, "NOT_FOUND"), "the attempt still runs"
+    with world.a.listed("match"), world.b.listed("match"):
+        assert a.get("/jobs/match/artifacts/radar.png").content == b"tenant-a match"
+        assert world.b.editor.get("/jobs/match/artifacts/radar.png").content == b"tenant-b match"
     assert world.worker(world.pod_a).put("artifacts/notes.txt", content=b"x").is_success
     offer = world.source("allowed", world.video_a).json()
     assert httpx.get(offer["url"]).content == VIDEO + b"tenant-a"
@@ -174,7 +177,8 @@ def test_who_may_get_one_job_reads_that_job_alone(world: World) -> None:
     narrow = world.release.client(world.release.person("tenant-a", "narrow", [rule]))
     narrow.params = {"namespace": "tenant-a"}
 
-    assert narrow.get("/jobs/match/artifacts/radar.png").content == b"tenant-a match"
+    with world.a.listed("match"):
+        assert narrow.get("/jobs/match/artifacts/radar.png").content == b"tenant-a match"
     assert error(narrow.get("/jobs/next/artifacts/radar.png")) == FORBIDDEN
     assert error(narrow.get("/jobs/next/frames/1")) == FORBIDDEN
     assert error(narrow.get("/jobs/next/artifacts/radar.png/link")) == FORBIDDEN
@@ -508,7 +512,8 @@ def test_a_pod_that_is_replaced_while_it_sends_stores_nothing(world: World) -> N
     answer = worker.put("artifacts/radar.png", content=slowly(), headers={"Content-Length": length})
 
     assert error(answer) == FORBIDDEN
-    assert world.a.editor.get("/jobs/overtaken/artifacts/radar.png").content == b"tenant-a overtaken"
+    with world.a.listed("overtaken"):
+        assert world.a.editor.get("/jobs/overtaken/artifacts/radar.png").content == b"tenant-a overtaken"
 
 
 def test_pods_of_a_namespace_that_is_not_prepared_are_not_believed(world: World) -> None:
@@ -541,7 +546,8 @@ def _tried(method: str, url: str, **more: Any) -> int:
 
 
 def test_a_link_opens_one_object_to_read(world: World, public: httpx.Client) -> None:
-    url = public.get("/jobs/match/artifacts/radar.png/link").json()["url"]
+    with world.a.listed("match"):
+        url = public.get("/jobs/match/artifacts/radar.png/link").json()["url"]
     store = f"{world.release.public_url}/{BUCKET}"
     query = urlsplit(url).query
     other = f"{store}/tenant-b/{world.uid_b}/artifacts/radar.png"
@@ -609,7 +615,8 @@ def test_a_url_expires(world: World) -> None:
     with world.release.running_api(**settings) as (address, _):
         client = world.release.client(world.a.token, address)
         client.params = {"namespace": "tenant-a"}
-        read = client.get("/jobs/match/artifacts/radar.png/link").json()
+        with world.a.listed("match"):
+            read = client.get("/jobs/match/artifacts/radar.png/link").json()
         write = client.post("/uploads", json={"filename": "a.mp4", "bytes": 1}).json()
         worker = world.release.client(world.pod_a.token, f"{address}/worker/jobs/tenant-a/sourced/")
         uid = world.release.create_job("tenant-a", "sourced", world.video_a)

@@ -14,6 +14,7 @@ from playerscore.geometry import Box
 from playerscore.names import ConditionType, Step
 from playerscore.rating import Signals, rate
 from playerscore.resources import (
+    Artifact,
     BBox,
     Condition,
     Frame,
@@ -204,6 +205,12 @@ def make_result(signals: Signals | None = None, **changes: Any) -> Result:
         "provenance": provenance,
     }
     return Result(**(known | changes))
+
+
+def make_artifacts(*files: str) -> list[Artifact]:
+    """What a status lists of files of one byte."""
+    known = {"media_type": "application/octet-stream", "bytes": 1, "sha256": "0" * 64}
+    return [Artifact(name=name, **known) for name in files]
 
 
 def make_run(attempt: int | None = 1, **changes: Any) -> Run:
