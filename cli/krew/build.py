@@ -11,6 +11,7 @@ import argparse
 import gzip
 import hashlib
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from typing import Any, Final
 
 import yaml
 
+UV: Final = os.environ.get("UV", "uv")
+"""`uv run` says by this variable where it is itself, which need not be on the path."""
 HERE: Final = Path(__file__).resolve().parent
 ROOT: Final = HERE.parents[1]
 PLATFORMS: Final = {
@@ -118,10 +121,10 @@ def _install(work: Path, target: Path, platform: str, python: str) -> None:
     """The locked packages of the command line, and of our own what it needs."""
     wanted = work / "requirements.txt"
     if not wanted.exists():
-        wanted.write_text(_output("uv", "export", "--frozen", "--no-dev", "--extra=cli", "--no-emit-project"))
-        _output("uv", "build", "--wheel", f"--out-dir={work}")
+        wanted.write_text(_output(UV, "export", "--frozen", "--no-dev", "--extra=cli", "--no-emit-project"))
+        _output(UV, "build", "--wheel", f"--out-dir={work}")
     where = [f"--target={target}", f"--python-version={python}", f"--python-platform={PLATFORMS[platform]}"]
-    install = ["uv", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:", *where]
+    install = [UV, "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:", *where]
     _output(*install, "--require-hashes", "-r", str(wanted))
     _output(*install, str(next(work.glob("*.whl"))))
     shutil.rmtree(target / "bin", ignore_errors=True)
