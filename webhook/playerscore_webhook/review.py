@@ -9,6 +9,8 @@ UTF-8 in what it reads, which the standard library takes. A key that stands twic
 for all of them as for the API server, which never sends one.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 import msgspec
@@ -195,24 +197,20 @@ def judge(request: Request) -> Verdict:
 
 def _job(request: Request) -> Verdict:
     raw = request.object.spec if request.object else NULL
-    new, unread = _spec(raw)
+    new, unread = _read(ScoringJobSpec, raw, lenient.read_spec)
     if new is None:
         return Verdict(
             [Cause(INVALID, "spec", f"cannot be read: {', '.join(unread) or 'there is none'}")], []
         )
     if request.operation == "CREATE":
         return _verdict(admission.judge_create(new), _unread("spec", unread))
-    return _update(request, new, _unread("spec", unread))
+    return _update(request, raw, new, _unread("spec", unread))
 
 
-def _update(request: Request, new: ScoringJobSpec, warnings: list[str]) -> Verdict:
+def _update(request: Request, raw: Raw, new: ScoringJobSpec, warnings: list[str]) -> Verdict:
     stored = request.old_object.spec if request.old_object else NULL
-    old, unread = _spec(stored)
-    if (
-        old
-        and "video" in unread
-        and _video(stored) != _video(request.object.spec if request.object else NULL)
-    ):
+    old, unread = _read(ScoringJobSpec, stored, lenient.read_spec)
+    if old and "video" in unread and _video(stored) != _video(raw):
         old, _ = lenient.read_spec(msgspec.json.decode(stored), "unreadable://another")
     # The stored status: the API server drops what a client sent before validating webhooks run.
     status, unread = _status_of(request.object, new)
@@ -220,24 +218,18 @@ def _update(request: Request, new: ScoringJobSpec, warnings: list[str]) -> Verdi
     return _verdict(judgement, warnings + _unread("status", unread))
 
 
-def _spec(content: Raw) -> lenient.Reading[ScoringJobSpec]:
-    """As `_read`; one whose video alone cannot be read is judged all the same."""
-    try:
-        return lenient.Reading(ScoringJobSpec.model_validate_json(bytes(content)), [])
-    except ValidationError:
-        return lenient.read_spec(msgspec.json.decode(content))
-
-
 def _video(spec: Raw) -> Any:
     return msgspec.json.decode(spec).get("video")
 
 
-def _read(model: type[Model], content: bytes | Raw) -> lenient.Reading[Model]:
+def _read(
+    model: type[Model], content: bytes | Raw, leniently: Callable[[Any], lenient.Reading[Model]]
+) -> lenient.Reading[Model]:
     """Parse what can be parsed: at once when it is whole, as almost always, else leniently."""
     try:
         return lenient.Reading(model.model_validate_json(bytes(content)), [])
     except ValidationError:
-        return lenient.read(model, msgspec.json.decode(content))
+        return leniently(msgspec.json.decode(content))
 
 
 def _status_of(stored: Object | None, spec: ScoringJobSpec) -> lenient.Reading[ScoringJobStatus]:
@@ -249,7 +241,7 @@ def _status_of(stored: Object | None, spec: ScoringJobSpec) -> lenient.Reading[S
         key = spec.target.frame_key if spec.target else None
         frames = [_judged(frame, spec) for frame in status.preview.frames if frame.frame_key == key]
         status = replace(status, preview=replace(status.preview, frames=frames))
-    return _read(ScoringJobStatus, msgspec.json.encode(status))
+    return _read(ScoringJobStatus, msgspec.json.encode(status), partial(lenient.read, ScoringJobStatus))
 
 
 def _judged(frame: Frame, spec: ScoringJobSpec) -> Frame:
