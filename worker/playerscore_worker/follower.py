@@ -22,9 +22,10 @@ from playerscore.geometry import Box
 from playerscore_worker import boxes
 from playerscore_worker.camera import STILL, CameraStep
 from playerscore_worker.detectors import Detector
-from playerscore_worker.following.check import Run, follow_checked
-from playerscore_worker.following.joint import Follower, Sight, State
+from playerscore_worker.following.appearance import torso_colours
+from playerscore_worker.following.joint import State
 from playerscore_worker.following.scene import Scene, Still
+from playerscore_worker.following.segment import Known, Passage, Reference, follow_segment
 from playerscore_worker.frames import Decoder, Frame, Limits
 
 __all__ = ["FollowedPath", "PathSample", "Start", "State", "follow"]
@@ -37,6 +38,10 @@ SEGMENT_FRAMES: Final = 150
 MIN_SEGMENT_FRAMES: Final = 24
 SEGMENT_BYTES: Final = 192 << 20
 SEAM_SHARE: Final = 1 / 6
+# The first segment also looks this far to the other side of the confirmed frame, so that his kit is known from
+# clear sights when he is confirmed in a crowd; later ones look back so many frames, to know who moves how.
+LEAD_SEC: Final = 1.5
+LEAD_FRAMES: Final = 12
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,8 @@ class PathSample:
     """Whether following back found the same place; None where nothing was compared."""
     overlapped_by: tuple[int, ...]
     """Neighbours whose boxes overlap his; the ids hold within one segment's length."""
+    certainty: float
+    """How likely he is the confirmed one, given every encounter since, 0..1; 0 when lost."""
     reason: str | None
     """Why he is lost: left-picture, occluded, not-seen, cut, ambiguous."""
     camera: CameraStep
@@ -150,26 +157,29 @@ class _Walker:
 
     def forwards(self) -> list[PathSample]:
         """The confirmed frame and what follows, in the order of time."""
-        return self._walk(self._frames_from(self._anchor_sec))
+        return self._walk(self._frames_from(max(0.0, self._anchor_sec - LEAD_SEC)), self._is_before)
 
     def backwards(self) -> list[PathSample]:
         """The confirmed frame and what comes before it, from late to early."""
-        return self._walk(self._reversed())
+        return self._walk(self._reversed(), self._is_after)
 
     @property
     def _anchor_sec(self) -> float:
         """Just before the confirmed frame's time stamp."""
         return max(0.0, self._start.time_sec - 0.5 / self._decoder.info.fps)
 
+    def _is_before(self, frame: Frame) -> bool:
+        return frame.time_sec < self._anchor_sec
+
+    def _is_after(self, frame: Frame) -> bool:
+        return frame.time_sec >= self._anchor_sec + 1 / self._fps
+
     def _frames_from(self, begin_sec: float) -> Iterator[Frame]:
         return self._decoder.read(begin_sec, self._end_sec, self._fps, self._scale)
 
     def _reversed(self) -> Iterator[Frame]:
-        """Frames from the confirmed one backwards, one bounded segment in memory at a time."""
-        for anchor in self._frames_from(self._anchor_sec):
-            yield anchor
-            break
-        end = self._anchor_sec
+        """Frames backwards from a little after the confirmed one, a bounded segment in memory at a time."""
+        end = min(self._end_sec, self._anchor_sec + LEAD_SEC)
         # Two lots of frames are held while walking back, the segment and this one: half the length suffices.
         part_sec = self._length / 2 / self._fps
         while end > self._begin_sec:
@@ -177,33 +187,37 @@ class _Walker:
             yield from reversed(list(self._decoder.read(begin, end, self._fps, self._scale)))
             end = begin
 
-    def _walk(self, frames: Iterator[Frame]) -> list[PathSample]:
+    def _walk(self, frames: Iterator[Frame], is_lead: Callable[[Frame], bool]) -> list[PathSample]:
         stills = [Still(frame) for frame in islice(frames, self._length)]
-        if not stills:
+        anchor = sum(is_lead(still.frame) for still in stills)
+        if anchor >= len(stills):
             return []
-        scene = Scene(stills, self._detector)
-        box = boxes.to_pixels(self._start.box_xywh, scene.width, scene.height)
-        follower = Follower.start(scene, 0, box)
-        first = Sight(State.SUPPORTED, box, 1.0, 1.0, (), None)
         samples: list[PathSample] = []
+        known: Known | None = None
         while True:
+            scene = Scene(stills, self._detector)
+            known = known or self._confirmed(scene, anchor)
             last = len(stills) < self._length
-            commit = len(stills) - 1 if last else len(stills) - 1 - self._seam
-            run = follow_checked(scene, follower, first, commit)
-            # Position 0 of a later segment is the committed end of the one before.
-            fresh = range(1 if samples else 0, commit + 1)
-            samples += [self._sample(scene, run, position) for position in fresh]
+            passage = follow_segment(scene, known, anchor, 0 if last else self._seam)
+            commit = len(stills) - 1 if last else passage.commit
+            fresh = range(anchor + 1 if samples else anchor, commit + 1)
+            samples += [self._sample(scene, passage, position) for position in fresh]
             self._report(len(fresh))
             if last:
                 return samples
-            follower, first = run.at_commit, run.sights[commit]
-            stills = stills[commit:]
+            known = passage.known
+            anchor = min(LEAD_FRAMES, commit) if known.box_xyxy is not None else 0
+            stills = stills[commit - anchor :]
             del scene  # It holds the frames that were followed; the next ones need their memory.
             stills += [Still(frame) for frame in islice(frames, self._length - len(stills))]
-            scene = Scene(stills, self._detector)
 
-    def _sample(self, scene: Scene, run: Run, position: int) -> PathSample:
-        frame, sight = scene.stills[position].frame, run.sights[position]
+    def _confirmed(self, scene: Scene, anchor: int) -> Known:
+        box = boxes.to_pixels(self._start.box_xywh, scene.width, scene.height)
+        colours = torso_colours(scene.stills[anchor].frame.image, box[None])[0]
+        return Known(box, Reference(colours, 1))
+
+    def _sample(self, scene: Scene, passage: Passage, position: int) -> PathSample:
+        frame, sight = scene.stills[position].frame, passage.sights[position]
         box = sight.box_xyxy
         step = scene.step(position - 1, position) if position else STILL
         return PathSample(
@@ -212,9 +226,10 @@ class _Walker:
             state=sight.state,
             box_xywh=None if box is None else boxes.to_normalised(box, scene.width, scene.height),
             confidence=round(sight.confidence, 4),
-            similarity=sight.similarity,
-            agreement=run.agreement[position],
+            similarity=passage.similarity[position],
+            agreement=passage.agreement[position],
             overlapped_by=sight.overlapped_by,
+            certainty=round(passage.certainty[position], 4),
             reason=sight.reason,
             camera=_scaled(step, self._decoder.info.height / scene.height),
         )

@@ -28,18 +28,34 @@ CHROMA_RANGE: Final = (68.0, 188.0)
 # half of his opponents; with it .31, and opponents .78.
 SPREAD: Final = (0.25, 0.5, 0.25)
 SEARCH_H: Final = 0.5
+# The ground beside him: strips on both sides of his lower two thirds.
+BESIDE_COLUMNS: Final = ((-0.5, -0.1), (1.1, 1.5))
+BESIDE_ROWS: Final = (0.4, 1.0)
+BESIDE_PX: Final = (4, 8)
+# This near to it in a and b, and in L, is ground; and how much a pixel counts that may be somebody else's.
+GRASS_CHROMA: Final = 12.0
+GRASS_LIGHT: Final = 30.0
+MAX_GRASS_SHARE: Final = 0.75
+HARDLY: Final = np.float32(0.05)
+# With less of his torso outside the others' boxes, all of it counts.
+MIN_OWN_SHARE: Final = 0.25
 
 
 def torso_colours(image: Image, boxes_xyxy: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """Roots of the torsos' Lab histograms, (n, BIN_COUNT): their dot product is Bhattacharyya's coefficient.
 
-    A torso outside the picture has the even histogram, which resembles nothing much.
+    Pixels that look like the ground beside him, or that lie in another of the boxes, hardly count: without that, who
+    is overlapped takes his rival's colours, and every far player is half grass. A torso outside the picture has the
+    even histogram, which resembles nothing much.
     """
-    counts = np.ones((len(boxes_xyxy), BIN_COUNT))
-    for row, box in enumerate(np.asarray(boxes_xyxy, np.float64)):
-        patch = _torso(image, box)
+    found = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4)
+    counts = np.ones((len(found), BIN_COUNT))
+    for row, box in enumerate(found):
+        torso = _part(box, TORSO_COLUMNS, TORSO_ROWS)
+        patch = _patch(image, torso, PATCH_PX)
         if patch is not None:
-            counts[row] = _histogram(patch)
+            own = _not_grass(image, box, patch) * _not_covered(torso, np.delete(found, row, axis=0))
+            counts[row] = _histogram(patch, own)
     return _rooted(counts)
 
 
@@ -52,25 +68,60 @@ def _rooted(counts: Floats) -> NDArray[np.float32]:
     return np.asarray(np.sqrt(flat / flat.sum(axis=1, keepdims=True)), np.float32)
 
 
-def _torso(image: Image, box_xyxy: Floats) -> Image | None:
-    width, height = box_xyxy[2:] - box_xyxy[:2]
-    left, right = (box_xyxy[0] + share * width for share in TORSO_COLUMNS)
-    top, bottom = (box_xyxy[1] + share * height for share in TORSO_ROWS)
-    x1, x2 = max(0, round(left)), min(image.shape[1], max(round(right), round(left) + 1))
-    y1, y2 = max(0, round(top)), min(image.shape[0], max(round(bottom), round(top) + 1))
-    return image[y1:y2, x1:x2] if x1 < x2 and y1 < y2 else None
+def _part(box_xyxy: Floats, columns: tuple[float, float], rows: tuple[float, float]) -> Floats:
+    """The part of a box between shares of its width and its height, which may lie outside 0..1."""
+    x1, y1, x2, y2 = box_xyxy
+    left, right = (x1 + share * (x2 - x1) for share in columns)
+    top, bottom = (y1 + share * (y2 - y1) for share in rows)
+    return np.array([left, top, right, bottom])
 
 
-def _histogram(patch: Image) -> NDArray[np.intp]:
-    lab = cv2.cvtColor(cv2.resize(patch, PATCH_PX, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2LAB)
-    values = lab.reshape(-1, 3).astype(np.float32)
+def _patch(image: Image, area_xyxy: Floats, size_px: tuple[int, int]) -> NDArray[np.float32] | None:
+    """That part of the picture, resized, in Lab of 0..255; None where it lies outside."""
+    x1, y1, x2, y2 = (round(value) for value in area_xyxy)
+    x1, x2 = max(0, x1), min(image.shape[1], max(x2, x1 + 1))
+    y1, y2 = max(0, y1), min(image.shape[0], max(y2, y1 + 1))
+    if x1 >= x2 or y1 >= y2:
+        return None
+    small = cv2.resize(image[y1:y2, x1:x2], size_px, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2LAB), np.float32)
+
+
+def _not_grass(image: Image, box_xyxy: Floats, patch: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Weights of a patch's pixels; all 1 where nearly everything looks like the ground (a green kit)."""
+    sides = (_patch(image, _part(box_xyxy, columns, BESIDE_ROWS), BESIDE_PX) for columns in BESIDE_COLUMNS)
+    strips = [side.reshape(-1, 3) for side in sides if side is not None]
+    if not strips:
+        return np.ones(patch.shape[:2], np.float32)
+    off = patch - np.median(np.concatenate(strips), axis=0)
+    alike = (np.hypot(off[..., 1], off[..., 2]) < GRASS_CHROMA) & (np.abs(off[..., 0]) < GRASS_LIGHT)
+    if alike.mean() > MAX_GRASS_SHARE:
+        return np.ones(patch.shape[:2], np.float32)
+    return np.where(alike, HARDLY, np.float32(1))
+
+
+def _not_covered(torso_xyxy: Floats, others_xyxy: Floats) -> NDArray[np.float32]:
+    """Weights of a patch's pixels; all 1 where the others leave too little."""
+    wide, tall = PATCH_PX
+    xs = torso_xyxy[0] + (np.arange(wide) + 0.5) / wide * (torso_xyxy[2] - torso_xyxy[0])
+    ys = torso_xyxy[1] + (np.arange(tall) + 0.5) / tall * (torso_xyxy[3] - torso_xyxy[1])
+    in_x = (xs >= others_xyxy[:, :1]) & (xs < others_xyxy[:, 2:3])
+    in_y = (ys >= others_xyxy[:, 1:2]) & (ys < others_xyxy[:, 3:])
+    covered = (in_y[:, :, None] & in_x[:, None, :]).any(axis=0)
+    if not MIN_OWN_SHARE < 1 - covered.mean() < 1:
+        return np.ones((tall, wide), np.float32)
+    return np.where(covered, HARDLY, np.float32(1))
+
+
+def _histogram(lab: NDArray[np.float32], weights: NDArray[np.float32]) -> Floats:
+    values = lab.reshape(-1, 3)
     low, high = CHROMA_RANGE
     cell = np.empty_like(values)
     cell[:, 0] = values[:, 0] * (BINS[0] / 256)
     cell[:, 1:] = (values[:, 1:] - low) * (BINS[1] / (high - low))
     index = np.clip(cell.astype(np.int64), 0, np.array(BINS) - 1)
     flat = (index[:, 0] * BINS[1] + index[:, 1]) * BINS[2] + index[:, 2]
-    return np.bincount(flat, minlength=BIN_COUNT)
+    return np.bincount(flat, weights=weights.ravel(), minlength=BIN_COUNT).astype(np.float64)
 
 
 def mean_colours(

@@ -20,7 +20,8 @@ Pairs = NDArray[np.intp]
 
 DISTANCE_CAP: Final = 8.0
 SIZE_WEIGHT: Final = 3.0
-COLOUR_WEIGHT: Final = 5.0
+# The same man costs .7 nats, an opponent 5.6: a square tells them further apart than a line does.
+COLOUR_SIGMA: Final = 0.25
 MISS_COST: Final = 9.0
 FORBIDDEN: Final = 1e6
 # Beyond these a pair is not the same person, whatever the rest says.
@@ -40,7 +41,7 @@ def costs(people: Entities, found: Detections, colours: NDArray[np.float32]) -> 
     cost = (
         np.minimum(sigmas_squared / 2, DISTANCE_CAP)
         + SIZE_WEIGHT * ratio
-        + COLOUR_WEIGHT * colour_distance(people.colours, colours)
+        + (colour_distance(people.colours, colours) / COLOUR_SIGMA) ** 2 / 2
         - np.log(np.clip(found.scores, 1e-3, 1))[None]
     )
     unseen = people.misses[:, None] + 1

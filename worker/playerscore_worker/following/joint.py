@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playerscore_worker import boxes
-from playerscore_worker.following import appearance, entities, refind
+from playerscore_worker.following import appearance, entities
 from playerscore_worker.following.assignment import Pairs, assign
 from playerscore_worker.following.entities import Entities
 from playerscore_worker.following.scene import Scene, Seen
@@ -33,14 +33,22 @@ BRIDGE_CORRELATION: Final = 0.65
 CLAIMED_IOU: Final = 0.3
 # Without detection and template for this long, the prediction is a guess: say so.
 LOST_SEC: Final = 0.4
+# Two who wrestle share one box for so long; he is in it while so much of the smaller box is shared.
+PAIR_SEC: Final = 3.0
+PAIR_COVER: Final = 0.3
 # One sight's colours depend on how he stands; a dozen are his kit.
 REFERENCE_SIGHTS: Final = 12
 # With less of him inside the picture, he has left it.
 INSIDE_SHARE: Final = 0.35
-# While lost, the whole frame is searched this often, and more rarely once he is gone for long.
-SEARCH_SEC: Final = 0.2
-SEARCH_SEC_LATER: Final = 1.0
+# While he is lost, everybody around the place where he may be is looked at for so long ...
+NEAR_SEC: Final = 2.0
+# ... and later the whole picture, in bursts: so many frames every so many seconds, and more rarely in the end.
+BURST_SEC: Final = 0.16
+SEARCH_SEC: Final = 0.6
+SEARCH_SEC_LATER: Final = 2.0
 LATER_SEC: Final = 10.0
+# After a cut people may be of any size: heights to look for, as shares of the picture's.
+ANY_HEIGHTS: Final = (0.06, 0.12, 0.24, 0.48, 0.96)
 
 
 class State(StrEnum):
@@ -62,8 +70,6 @@ class Sight:
     box_xyxy: Floats | None
     """(4,) pixels; None when lost."""
     confidence: float
-    similarity: float | None
-    """Bhattacharyya coefficient of his torso with the confirmed box's, where nobody overlaps him."""
     overlapped_by: tuple[int, ...]
     reason: str | None
     """Why he is lost."""
@@ -71,19 +77,19 @@ class Sight:
 
 @dataclass
 class Follower:
-    """Everything that is known at one position; `advance` moves on to a neighbouring one."""
+    """Everything that is known at one position; `advance` moves on to a neighbouring one.
+
+    It proposes: where to look, and who is whom while that is plain. `linking` decides about encounters.
+    """
 
     people: Entities
-    reference: NDArray[np.float32]
-    """Mean colours of the target's first clear sights; the confirmed box is the first of them."""
-    referred: int = 1
     template: NDArray[np.uint8] | None = None
     bridged: int = 0
     unsupported_sec: float = 0.0
+    paired_sec: float = 0.0
     lost: str | None = None
     lost_sec: float = 0.0
     cut: bool = False
-    next_search_sec: float = 0.0
     next_id: int = field(default=1)
 
     @classmethod
@@ -91,30 +97,24 @@ class Follower:
         """Start on a box that is known to be the target's."""
         image = scene.stills[position].frame.image
         colours = appearance.torso_colours(image, box_xyxy[None])
-        people = entities.born(box_xyxy[None], colours, 0)
-        template = appearance.cut_template(image, box_xyxy)
-        return cls(people, colours[0], template=template)
+        return cls(entities.born(box_xyxy[None], colours, 0), appearance.cut_template(image, box_xyxy))
 
     def copy(self) -> Self:
         return replace(self, people=self.people.copy())
 
-    def add_neighbour(self, scene: Scene, position: int, box_xyxy: Floats) -> bool:
-        """Make somebody known who is not the target; False when he is known already."""
-        if boxes.iou_matrix(box_xyxy[None], self.people.boxes_xyxy).max() > 0.5:
-            return False
-        colours = appearance.torso_colours(scene.stills[position].frame.image, box_xyxy[None])
-        self._join(box_xyxy[None], colours)
-        self.people.apart[-1] = True
-        return True
+    def lose(self, reason: str) -> None:
+        """Give him up: from now on only look for who may be he."""
+        self.people = self.people.keep(np.arange(len(self.people)) == 0)
+        self.lost, self.lost_sec, self.template, self.cut = reason, 0.0, None, reason == "cut"
 
     def advance(self, scene: Scene, origin: int, to: int) -> Sight:
         """Follow everyone from one position to a neighbouring one."""
         elapsed = scene.elapsed_sec(origin, to)
         if scene.is_cut(origin, to):
-            self._cut()
+            self.lose("cut")
         entities.predict(self.people, scene.step(origin, to), elapsed)
         if self.lost:
-            return self._search(scene, to, elapsed)
+            return self._look_out(scene, to, elapsed)
         seen = scene.look(to, self.people.centre[0], self.people.height[0])
         pairs = assign(self.people, seen.found, seen.colours)
         overlaps = self._overlaps(seen, pairs)
@@ -123,15 +123,6 @@ class Follower:
         self._births(seen, pairs)
         self._forget()
         return sight
-
-    def _cut(self) -> None:
-        self.people = self.people.keep(np.arange(len(self.people)) == 0)
-        self._lose("cut")
-        self.cut = True
-
-    def _lose(self, reason: str) -> None:
-        self.lost, self.lost_sec, self.next_search_sec = reason, 0.0, 0.0
-        self.template, self.cut = None, False
 
     # -- while he is followed ------------------------------------------------------------------------------
 
@@ -170,32 +161,43 @@ class Follower:
         if len(mine):
             return self._supported(scene, position, seen, int(mine[0]), around)
         if self._inside(scene) < INSIDE_SHARE:
-            self._lose("left-picture")
+            self.lose("left-picture")
             return self._lost_sight()
+        if self._paired(seen, pairs, elapsed_sec):
+            return Sight(State.COASTING, self.people.boxes_xyxy[0], 0.3, around, None)
         claimed = seen.found.boxes_xyxy[pairs[:, 1]]
         correlation = self._bridge(scene, position, claimed)
         if correlation is not None:
-            return Sight(State.COASTING, self.people.boxes_xyxy[0], 0.5 * correlation, None, around, None)
+            return Sight(State.COASTING, self.people.boxes_xyxy[0], 0.5 * correlation, around, None)
         self.unsupported_sec += elapsed_sec
         if self.unsupported_sec >= LOST_SEC:
-            self._lose("occluded" if around else "not-seen")
+            self.lose("occluded" if around else "not-seen")
             return self._lost_sight()
-        return Sight(State.COASTING, self.people.boxes_xyxy[0], 0.1, None, around, None)
+        return Sight(State.COASTING, self.people.boxes_xyxy[0], 0.1, around, None)
 
     def _supported(
         self, scene: Scene, position: int, seen: Seen, index: int, around: tuple[int, ...]
     ) -> Sight:
-        self.bridged, self.unsupported_sec = 0, 0.0
-        alike = float(self.reference @ seen.colours[index])
-        if not around and self.referred < REFERENCE_SIGHTS:
-            self.referred += 1
-            self.reference = appearance.mean_colours(self.reference, seen.colours[index], 1 / self.referred)
-        confidence = float(seen.found.scores[index]) * alike
+        self.bridged, self.unsupported_sec, self.paired_sec = 0, 0.0, 0.0
+        confidence = float(seen.found.scores[index])
         if around:
-            return Sight(State.SUPPORTED, self.people.boxes_xyxy[0], confidence, None, around, None)
+            return Sight(State.SUPPORTED, self.people.boxes_xyxy[0], confidence, around, None)
         box = seen.found.boxes_xyxy[index].astype(np.float64)
         self.template = appearance.cut_template(scene.stills[position].frame.image, box)
-        return Sight(State.SUPPORTED, box, confidence, alike, (), None)
+        return Sight(State.SUPPORTED, box, confidence, (), None)
+
+    def _paired(self, seen: Seen, pairs: Pairs, elapsed_sec: float) -> bool:
+        """Whether he shares one box with somebody who was found; then he goes where that one goes."""
+        if not len(pairs) or self.paired_sec > PAIR_SEC:
+            return False
+        with_xyxy = seen.found.boxes_xyxy[pairs[:, 1]].astype(np.float64)
+        cover = boxes.cover_matrix(self.people.boxes_xyxy[:1], with_xyxy)[0]
+        if cover.max() < PAIR_COVER:
+            return False
+        partner = int(pairs[cover.argmax(), 0])
+        self.people.velocity[0] = self.people.velocity[partner]
+        self.paired_sec += elapsed_sec
+        return True
 
     def _bridge(self, scene: Scene, position: int, claimed_xyxy: NDArray[np.float32]) -> float | None:
         """Carry the target by his template; the correlation, or None when it may not or cannot."""
@@ -241,52 +243,17 @@ class Follower:
     # -- while he is lost ----------------------------------------------------------------------------------
 
     def _lost_sight(self) -> Sight:
-        return Sight(State.LOST, None, 0.0, None, (), self.lost)
+        return Sight(State.LOST, None, 0.0, (), self.lost)
 
-    def _search(self, scene: Scene, position: int, elapsed_sec: float) -> Sight:
-        self.lost_sec += elapsed_sec
-        if self.lost_sec < self.next_search_sec:
-            return self._lost_sight()
-        self.next_search_sec = self.lost_sec + (SEARCH_SEC if self.lost_sec < LATER_SEC else SEARCH_SEC_LATER)
+    def _look_out(self, scene: Scene, position: int, elapsed_sec: float) -> Sight:
+        """Look at everybody who may be he; who he is, is not decided here."""
+        before, self.lost_sec = self.lost_sec, self.lost_sec + elapsed_sec
         height_px = float(self.people.height[0])
-        seen = scene.look_everywhere(position, height_px)
-        others, taken = self._recognise(seen)
-        memory = refind.Memory(self.people.centre[0], height_px, self.reference, self.lost_sec, self.cut)
-        verdict = refind.judge(memory, seen, others, taken)
-        if verdict.chosen is not None:
-            return self._found(scene, position, seen, verdict.chosen)
-        strangers = ~taken & ~verdict.suspects & (seen.found.scores >= BIRTH_SCORE)
-        self._join(seen.found.boxes_xyxy[strangers], seen.colours[strangers])
-        self.people.apart[1:] = True
-        alive = self.people.misses <= NEIGHBOUR_MAX_MISSES
-        alive[0] = True
-        self.people = self.people.keep(alive)
-        if self.lost_sec > LOST_SEC and verdict.reason == "ambiguous":
-            self.lost = "ambiguous"
+        if self.lost_sec < NEAR_SEC and not self.cut:
+            scene.look(position, self.people.centre[0], height_px, wide=True)
+            return self._lost_sight()
+        every = SEARCH_SEC if self.lost_sec < LATER_SEC else SEARCH_SEC_LATER
+        if before % every < BURST_SEC:
+            heights = [share * scene.height for share in ANY_HEIGHTS] if self.cut else [height_px]
+            scene.look_everywhere(position, heights)
         return self._lost_sight()
-
-    def _recognise(self, seen: Seen) -> tuple[Entities, NDArray[np.bool_]]:
-        """Follow the neighbours through a search; (neighbours, which detections are surely theirs).
-
-        A neighbour who was out of sight has no better claim to who appears than the target has.
-        """
-        taken = np.zeros(len(seen.found), np.bool_)
-        others = self.people.keep(np.arange(len(self.people)) > 0)
-        if len(others) and len(seen.found):
-            pairs = assign(others, seen.found, seen.colours)
-            pairs = pairs[~refind.out_of_sight(others)[pairs[:, 0]]]
-            found_xyxy = seen.found.boxes_xyxy[pairs[:, 1]].astype(np.float64)
-            entities.measure(others, pairs[:, 0], found_xyxy, np.ones(len(pairs)))
-            others.misses += 1
-            others.misses[pairs[:, 0]] = 0
-            taken[pairs[:, 1]] = True
-            self.people = self.people.keep(np.arange(len(self.people)) == 0).joined(others)
-        return others, taken
-
-    def _found(self, scene: Scene, position: int, seen: Seen, index: int) -> Sight:
-        box = seen.found.boxes_xyxy[index].astype(np.float64)
-        others = self.people.keep(np.arange(len(self.people)) > 0)
-        self.people = entities.born(box[None], seen.colours[[index]], 0).joined(others)
-        self.lost, self.bridged, self.unsupported_sec, self.cut = None, 0, 0.0, False
-        self._forget()
-        return self._supported(scene, position, seen, index, ())

@@ -1,0 +1,669 @@
+"""One segment of the video: propose a way, decide every encounter as a whole, and put the way together.
+
+The joint follower proposes frame by frame, and so decides where people are looked for. Everybody who was found is
+then cut into clear stretches and joined again by `linking`. Where the decision differs from the proposal, the
+follower goes on from the decision, and sees what it had not looked at; then everything is decided again.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playerscore_worker import boxes
+from playerscore_worker.following import linking, tracklets
+from playerscore_worker.following.appearance import colour_distance
+from playerscore_worker.following.joint import Follower, Sight, State
+from playerscore_worker.following.linking import Link
+from playerscore_worker.following.scene import Scene
+from playerscore_worker.following.tracklets import Node
+
+Floats = NDArray[np.float64]
+
+MAX_ROUNDS: Final = 6
+SAME_IOU: Final = 0.4
+SHARED_IOU: Final = 0.8
+# Colours of the first so many clear sights are his kit; what comes later may be in another light.
+REFERENCE_SIGHTS: Final = 40
+KNOWN_SIGHTS: Final = 5
+# Nobody this far from his kit is he, whatever the rest says: opponents begin at .4, see `linking`.
+KIT_LIMIT: Final = 0.45
+# And nobody nearer than this is anybody but him or a team-mate.
+SURE_KIT: Final = 0.25
+NEAR_KIT: Final = 0.32
+# A wrong frame costs as much as three lost ones: less sure than three to one, he is lost.
+DOUBT: Final = float(np.log(3.0))
+# A gap between two sights of him is bridged by a guess for so long.
+BRIDGE_SEC: Final = 1.0
+# The proposal is believed for so long after the last clear sight, when nobody can tell who came out.
+BELIEF_SEC: Final = 0.3
+APPROACH_FRAMES: Final = 8
+# A kit is unique when nobody wore it among at least so many others; then it is evidence, at this price in nats.
+CROWD: Final = 5
+CENSUS_FRAMES: Final = 5
+FOUND_BY_KIT: Final = 2.0
+CROWD_RATIO: Final = 1.6
+SURE_SCORE: Final = 0.4
+# Who claims a place has to have been seen there for a while: flickers of the detector claim nothing.
+CLAIM_SIGHTS: Final = 8
+LOST: Final = Sight(State.LOST, None, 0.0, (), "not-seen")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The colours of his kit."""
+
+    colours: NDArray[np.float32]
+    sights: int
+
+    def distance(self, colours: NDArray[np.float32]) -> float:
+        return float(colour_distance(self.colours[None], colours[None])[0, 0])
+
+    def joined(self, colours: NDArray[np.float32], sights: int) -> "Reference":
+        """With more clear sights, up to `REFERENCE_SIGHTS`; without those that may be of somebody else."""
+        sights = min(sights, REFERENCE_SIGHTS - self.sights)
+        if sights <= 0 or self.distance(colours) - linking.COLOUR_NOISE / np.sqrt(self.sights) > SURE_KIT:
+            return self
+        total = self.sights + sights
+        mean = np.sqrt((self.colours**2 * self.sights + colours**2 * sights) / total)
+        return Reference(np.asarray(mean, np.float32), total)
+
+
+@dataclass(frozen=True)
+class Census:
+    """Who else was seen, and in which kits: what makes a kit unique."""
+
+    people: int = 0
+    """The most people of another kit who were seen at once."""
+    mates: int = 0
+    """The most people of his kit who were seen at once beside him."""
+
+    def joined(self, people: int, mates: int) -> "Census":
+        return Census(max(self.people, people), max(self.mates, mates))
+
+    @property
+    def unique(self) -> bool:
+        """Whether nobody else wears his kit, as far as is known: a goalkeeper, a referee."""
+        return self.mates == 0 and self.people >= CROWD
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known where a scene is entered."""
+
+    box_xyxy: Floats | None
+    """Pixels; None when he is lost."""
+    reference: Reference
+    follower: Follower | None = None
+    """The follower's state there; None when it has to start anew."""
+    certainty: float = 1.0
+    """How likely it is that he is still the confirmed one, 0..1."""
+    reason: str = "not-seen"
+    """Why he is lost, as everything that follows."""
+    gone_sec: float = 0.0
+    """For how long he has been lost."""
+    place_px: Floats | None = None
+    """Where he was lost, carried to this frame; None after a cut."""
+    height_px: float = 0.0
+    strangers_xyxy: Floats = field(default_factory=lambda: np.zeros((0, 4)))
+    """Who was here when he is lost, and was seen together with him before."""
+    census: Census = Census()
+
+    def scaled(self, factor: float) -> "Known":
+        """The same in pixels of a picture that is `factor` times as large."""
+        return replace(
+            self,
+            box_xyxy=None if self.box_xyxy is None else self.box_xyxy * factor,
+            place_px=None if self.place_px is None else self.place_px * factor,
+            height_px=self.height_px * factor,
+            strangers_xyxy=self.strangers_xyxy * factor,
+            follower=None,
+        )
+
+    def enter(self, scene: Scene, anchor: int) -> Follower:
+        """The follower's state at the anchor."""
+        if self.follower is not None:
+            return self.follower.copy()
+        if self.box_xyxy is not None:
+            return Follower.start(scene, anchor, self.box_xyxy)
+        follower = Follower.start(scene, anchor, self.lost_xyxy)
+        follower.lose("cut" if self.place_px is None else self.reason)
+        follower.lost_sec = self.gone_sec
+        return follower
+
+    @property
+    def lost_xyxy(self) -> Floats:
+        """A box where he was lost."""
+        place = self.place_px if self.place_px is not None else np.zeros(2)
+        size = self.height_px * np.array([0.4, 1.0])
+        return np.asarray(boxes.around(place[None], size[None])[0], np.float64)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """How an encounter, a loss or a finding was decided."""
+
+    kind: str
+    """crossing, found-again, declined, lost"""
+    begin: int
+    """Positions between which it was open."""
+    end: int
+    margin: float
+    box_xyxy: Floats | None
+    rival_xyxy: Floats | None
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A segment that was followed and decided."""
+
+    sights: list[Sight]
+    """One for each position."""
+    similarity: list[float | None]
+    agreement: list[bool | None]
+    certainty: list[float]
+    decisions: list[Decision]
+    commit: int
+    known: Known
+    """At the position `commit`."""
+
+
+class _Trail:
+    """The proposal: sights and states of the follower at every position from the anchor on."""
+
+    def __init__(self, scene: Scene, known: Known, anchor: int) -> None:
+        self.scene, self.anchor = scene, anchor
+        self.sights: list[Sight] = [LOST] * len(scene)
+        entered = known.enter(scene, anchor)
+        self.states: list[Follower] = [entered] * len(scene)
+        box = known.box_xyxy
+        if box is not None:
+            self.sights[anchor] = Sight(State.SUPPORTED, box, 1.0, (), None)
+            self._walk(Follower.start(scene, anchor, box), range(anchor - 1, -1, -1))
+        self._walk(entered.copy(), range(anchor + 1, len(scene)))
+
+    def _walk(self, follower: Follower, positions: range) -> None:
+        for position in positions:
+            origin = position - positions.step
+            self.sights[position] = follower.advance(self.scene, origin, position)
+            self.states[position] = follower.copy()
+
+    def restart(self, position: int, box_xyxy: Floats) -> None:
+        """Go on from a box that is his."""
+        follower = Follower.start(self.scene, position, box_xyxy)
+        self.sights[position] = Sight(State.SUPPORTED, box_xyxy, 1.0, (), None)
+        self.states[position] = follower.copy()
+        self._walk(follower, range(position + 1, len(self.scene)))
+
+    def lose(self, position: int, reason: str) -> None:
+        """Go on without him from after a position."""
+        follower = self.states[position].copy()
+        follower.lose(reason)
+        self._walk(follower, range(position + 1, len(self.scene)))
+
+    def on(self, position: int, box_xyxy: Floats) -> bool:
+        """Whether the proposal takes somebody who was detected there for him."""
+        return self.sights[position].state == State.SUPPORTED and self.near(position, box_xyxy)
+
+    def near(self, position: int, box_xyxy: Floats) -> bool:
+        """Whether the proposal has him there."""
+        return _same(self.sights[position].box_xyxy, box_xyxy)
+
+
+@dataclass(frozen=True)
+class _Solution:
+    """Who is who in a scene, as far as the target is concerned."""
+
+    nodes: list[Node]
+    mine: list[int]
+    """His nodes, in order; the first may be a place that is known without being a clear sight."""
+    links: list[Link]
+    """Between his nodes, one fewer."""
+    doubted: Link | None
+    """A step that was not taken because another is nearly as likely."""
+    others: list[list[int]]
+    """Everybody else's nodes."""
+    reference: Reference
+
+
+def follow_segment(scene: Scene, known: Known, anchor: int, seam: int) -> Passage:
+    """Follow a scene from `anchor` to its end, and back from there to its beginning.
+
+    Everything is decided with what is seen up to the scene's end, so that the last `seam` positions, whose
+    future is not known, are better left to the next segment: `commit` is before them, where he is seen clearly.
+    """
+    trail = _Trail(scene, known, anchor)
+    tried: set[tuple[int, str]] = set()
+    for _ in range(MAX_ROUNDS):
+        solution = _decide(scene, trail, known, anchor)
+        if not _redirect(trail, solution, anchor, tried):
+            break
+    return _Assembly(scene, trail, solution, known, anchor, seam).passage()
+
+
+def _decide(scene: Scene, trail: _Trail, known: Known, anchor: int) -> _Solution:
+    nodes = tracklets.nodes(scene, tracklets.build(scene))
+    start, nodes = _start(scene, trail, known, anchor, nodes)
+    cost = linking.link_costs(scene, nodes)
+    cost[start] = np.where(_strangers(known, nodes), linking.FORBIDDEN, cost[start])
+    if known.box_xyxy is None and known.place_px is None:
+        cost[start] = _after_cut(scene, nodes, known)
+    last, forbidden = len(scene) - 1, set[tuple[int, int]]()
+    reference = _reference(known, nodes[start])
+    while True:
+        successors = linking.solve(nodes, cost, last, forbidden)
+        mine = linking.chain(successors, start)
+        other_kit = _other_kit(nodes, mine, start, reference)
+        if other_kit is None:
+            break
+        forbidden.add(other_kit)
+    links = [linking.judge(nodes, cost, last, forbidden, pair) for pair in zip(mine, mine[1:], strict=False)]
+    return _without_doubt(nodes, mine, links, start, successors, reference)
+
+
+def _start(
+    scene: Scene, trail: _Trail, known: Known, anchor: int, nodes: list[Node]
+) -> tuple[int, list[Node]]:
+    """The node that the target owns for certain; one is made where he is overlapped, or lost."""
+    if known.box_xyxy is not None:
+        for index, node in enumerate(nodes):
+            for k in np.flatnonzero(np.abs(node.positions - anchor) <= 2):
+                if trail.near(int(node.positions[k]), node.boxes_xyxy[k]):
+                    return index, nodes
+        return len(nodes), [*nodes, _place(scene, anchor, known.box_xyxy, known, 0.0)]
+    return len(nodes), [*nodes, _place(scene, -1, known.lost_xyxy, known, known.gone_sec)]
+
+
+def _place(scene: Scene, position: int, box_xyxy: Floats, known: Known, gone_sec: float) -> Node:
+    """A node made of one box."""
+    frame = max(0, position)
+    middle = boxes.centres(box_xyxy[None])
+    time_sec = scene.stills[frame].frame.time_sec - scene.direction * gone_sec
+    return Node(
+        tracklet=-1,
+        positions=np.array([position], np.intp),
+        boxes_xyxy=box_xyxy[None],
+        scores=np.ones(1),
+        ground=scene.to_ground(frame, middle),
+        heights=np.array([(box_xyxy[3] - box_xyxy[1]) * scene.ground_zoom(frame)]),
+        colours=known.reference.colours,
+        sights=max(1, known.reference.sights),
+        times_sec=np.array([time_sec]),
+        opens=False,
+        closes=(known.box_xyxy is not None or known.place_px is not None) and scene.at_border(box_xyxy),
+    )
+
+
+def _strangers(known: Known, nodes: list[Node]) -> NDArray[np.bool_]:
+    """Which nodes begin with somebody who is known not to be he, (n,)."""
+    if not len(known.strangers_xyxy):
+        return np.zeros(len(nodes), np.bool_)
+    early = np.array([node.first <= tracklets.BLINK_FRAMES for node in nodes])
+    first = np.array([node.boxes_xyxy[0] for node in nodes])
+    return np.asarray(early & (boxes.iou_matrix(first, known.strangers_xyxy).max(axis=1) > SAME_IOU))
+
+
+def _after_cut(scene: Scene, nodes: list[Node], known: Known) -> Floats:
+    """Price of each node, (n,), to be his after a cut: only a kit that nobody else wears says so."""
+    price = np.full(len(nodes), linking.FORBIDDEN)
+    first_cut = next((p for p in range(1, len(scene)) if scene.is_cut(p - 1, p)), len(scene))
+    there = [k for k, node in enumerate(nodes) if 0 <= node.first and node.last < first_cut]
+    there = [k for k in there if nodes[k].scores.mean() >= SURE_SCORE]
+    near = [k for k in there if _kit_off(known.reference, nodes[k]) < NEAR_KIT]
+    if not known.census.unique or _together(nodes, near):
+        return price
+    for k in near:
+        crowd = [o for o in there if o not in near and _alike_in_size(nodes[o], nodes[k])]
+        if _kit_off(known.reference, nodes[k]) < SURE_KIT and len(crowd) >= CROWD:
+            price[k] = FOUND_BY_KIT
+    return price
+
+
+def _alike_in_size(node: Node, other: Node) -> bool:
+    """Whether two people are in the picture at once, seen by the same camera from about as far."""
+    at_once = node.first <= other.last and other.first <= node.last
+    return at_once and bool(abs(np.log(np.median(node.heights) / np.median(other.heights))) < np.log(CROWD_RATIO))
+
+
+def _together(nodes: list[Node], chosen: list[int]) -> bool:
+    """Whether any two of the nodes are of different people: they are in the picture at once."""
+    spans = sorted((nodes[k].first, nodes[k].last) for k in chosen)
+    return any(later[0] <= earlier[1] for earlier, later in zip(spans, spans[1:], strict=False))
+
+
+def _kit_off(reference: Reference, node: Node) -> float:
+    """How far a node's colours are from his kit, less what few sights are unsure by."""
+    return reference.distance(node.colours) - linking.COLOUR_NOISE / float(np.sqrt(node.sights))
+
+
+def _reference(known: Known, start: Node) -> Reference:
+    if start.tracklet < 0:
+        return known.reference
+    if known.reference.sights < KNOWN_SIGHTS:
+        return Reference(start.colours, min(REFERENCE_SIGHTS, start.sights))
+    return known.reference.joined(start.colours, start.sights)
+
+
+def _other_kit(nodes: list[Node], mine: list[int], start: int, reference: Reference) -> tuple[int, int] | None:
+    """A step, outwards from the start, to somebody in another kit."""
+    if reference.sights < KNOWN_SIGHTS:
+        return None
+    begin = mine.index(start)
+    steps = [*zip(mine[begin:], mine[begin + 1 :], strict=False)]
+    steps += [(a, b) for a, b in zip(mine[:begin], mine[1 : begin + 1], strict=False)][::-1]
+    for origin, to in steps:
+        there = nodes[to] if mine.index(to) > begin else nodes[origin]
+        if _kit_off(reference, there) > KIT_LIMIT:
+            return origin, to
+    return None
+
+
+def _without_doubt(
+    nodes: list[Node],
+    mine: list[int],
+    links: list[Link],
+    start: int,
+    successors: list[int | None],
+    reference: Reference,
+) -> _Solution:
+    """Keep his chain, outwards from the start, as far as its steps are sure enough."""
+    begin = mine.index(start)
+    last, doubted = len(mine) - 1, None
+    for k in range(begin, len(links)):
+        if links[k].margin < DOUBT:
+            last, doubted = k, links[k]
+            break
+    first = max((k + 1 for k in range(begin) if links[k].margin < DOUBT), default=0)
+    heads = set(range(len(nodes))) - {to for to in successors if to is not None}
+    others = [linking.chain(successors, head) for head in heads if head not in mine]
+    if doubted is not None:
+        others.append(mine[last + 1 :])
+    return _Solution(nodes, mine[first : last + 1], links[first:last], doubted, others, reference)
+
+
+def _redirect(trail: _Trail, solution: _Solution, anchor: int, tried: set[tuple[int, str]]) -> bool:
+    """Send the proposal where the decision is; whether that was necessary."""
+    for index in solution.mine:
+        node = solution.nodes[index]
+        if node.first <= anchor or (node.first, "found") in tried:
+            continue
+        agreed = [trail.near(int(p), b) for p, b in zip(node.positions, node.boxes_xyxy, strict=True)]
+        if np.mean(agreed) < 0.5:
+            tried.add((node.first, "found"))
+            trail.restart(node.first, node.boxes_xyxy[0])
+            return True
+    last = max(anchor, solution.nodes[solution.mine[-1]].last)
+    reason = "ambiguous" if solution.doubted else "occluded"
+    if (last, "lost") not in tried and _strayed(trail, solution, last):
+        tried.add((last, "lost"))
+        trail.lose(last, reason)
+        return True
+    return False
+
+
+def _strayed(trail: _Trail, solution: _Solution, last: int) -> bool:
+    """Whether the proposal goes on with somebody who is not he."""
+    strays = 0
+    for chain in solution.others:
+        nodes = [solution.nodes[k] for k in chain]
+        for node in nodes if sum(len(n.positions) for n in nodes) >= CLAIM_SIGHTS else []:
+            late = np.flatnonzero(node.positions > last)
+            strays += sum(trail.on(int(node.positions[k]), node.boxes_xyxy[k]) for k in late)
+    return strays >= tracklets.MIN_NODE
+
+
+class _Assembly:
+    """Puts the way together: clear sights, guesses between them, and losses."""
+
+    def __init__(
+        self, scene: Scene, trail: _Trail, solution: _Solution, known: Known, anchor: int, seam: int
+    ) -> None:
+        self.scene, self.trail, self.solution, self.known = scene, trail, solution, known
+        self.anchor, self._seam = anchor, seam
+        count = len(scene)
+        self.sights: list[Sight] = [LOST] * count
+        self.agreement: list[bool | None] = [None] * count
+        self.similarity: list[float | None] = [None] * count
+        self.certainty = [0.0] * count
+        self.decisions: list[Decision] = []
+        self._mine = [solution.nodes[index] for index in solution.mine]
+        self._claims = self._claimed()
+
+    def passage(self) -> Passage:
+        for node in self._mine:
+            self._clear(node)
+        for before, after, link in zip(self._mine, self._mine[1:], self.solution.links, strict=False):
+            self._between(before, after, link)
+        self._after(self._mine[-1])
+        self._before(self._mine[0])
+        self._certainties()
+        commit = self._commit()
+        return Passage(
+            self.sights,
+            self.similarity,
+            self.agreement,
+            self.certainty,
+            self.decisions,
+            commit,
+            self._known_at(commit),
+        )
+
+    def _claimed(self) -> dict[int, list[Floats]]:
+        """Boxes of everybody else's clear sights, by position."""
+        claims: dict[int, list[Floats]] = {}
+        for chain in self.solution.others:
+            nodes = [self.solution.nodes[k] for k in chain]
+            for node in nodes if sum(len(n.positions) for n in nodes) >= CLAIM_SIGHTS else []:
+                for position, box in zip(node.positions.tolist(), node.boxes_xyxy, strict=True):
+                    claims.setdefault(position, []).append(box)
+        return claims
+
+    def _free(self, position: int, sight: Sight) -> bool:
+        """Whether a box is there and is nobody else's; who shares a box lies nearly upon somebody."""
+        if sight.box_xyxy is None:
+            return False
+        claims = self._claims.get(position)
+        limit = SAME_IOU if sight.state == State.SUPPORTED else SHARED_IOU
+        return not claims or boxes.iou_matrix(sight.box_xyxy[None], np.array(claims)).max() < limit
+
+    def _clear(self, node: Node) -> None:
+        if node.first < 0:
+            return
+        alike = float(np.clip(self.solution.reference.colours @ node.colours, 0, 1))
+        for position, box, score in zip(
+            node.positions.tolist(), node.boxes_xyxy, node.scores.tolist(), strict=True
+        ):
+            self.sights[position] = Sight(State.SUPPORTED, box, score, (), None)
+            self.similarity[position], self.agreement[position] = alike, True
+        self._fill(node.positions.tolist(), list(node.boxes_xyxy))
+
+    def _fill(self, positions: list[int], boxes_xyxy: list[Floats]) -> None:
+        """Straight lines where the detector blinked between known boxes."""
+        for (p, a), (q, b) in zip(
+            zip(positions, boxes_xyxy, strict=True), zip(positions[1:], boxes_xyxy[1:], strict=True), strict=False
+        ):
+            for position in range(p + 1, q):
+                box = self._bridge(p, a, q, b, position)
+                self.sights[position] = Sight(State.COASTING, box, 0.3, (), None)
+
+    def _bridge(self, p: int, a_xyxy: Floats, q: int, b_xyxy: Floats, position: int) -> Floats:
+        """A box on the straight way, on the ground, between two boxes."""
+        share = (position - p) / (q - p)
+        ends = [
+            self.scene.to_ground(max(0, k), boxes.centres(box[None]))[0] for k, box in ((p, a_xyxy), (q, b_xyxy))
+        ]
+        middle = self.scene.from_ground(position, ((1 - share) * ends[0] + share * ends[1])[None])[0]
+        sizes = [
+            (box[2:] - box[:2]) * self.scene.zoom(max(0, k), position) for k, box in ((p, a_xyxy), (q, b_xyxy))
+        ]
+        size = sizes[0] ** (1 - share) * sizes[1] ** share
+        return np.asarray(boxes.around(middle[None], size[None])[0], np.float64)
+
+    def _between(self, before: Node, after: Node, link: Link) -> None:
+        """The part between two clear stretches of his, from both of its ends."""
+        begin, end = max(0, before.last + 1), after.first
+        back = self._way_back(after, begin)
+        guess = self.scene.elapsed_sec(max(0, before.last), end) <= BRIDGE_SEC
+        for position in range(begin, end):
+            late = (position - before.last) / (end - before.last) > 0.5
+            self.sights[position] = self._merge(position, back.get(position), late)
+            known = self.sights[position].box_xyxy is not None
+            if not known and guess:
+                box = self._bridge(before.last, before.boxes_xyxy[-1], end, after.boxes_xyxy[0], position)
+                self.sights[position] = Sight(State.COASTING, box, 0.1, (), None)
+        kind = "crossing" if guess else "found-again"
+        rival = None if link.rival is None else self.solution.nodes[link.rival].boxes_xyxy[0]
+        if end - begin > 1 or before.tracklet != after.tracklet:
+            self.decisions.append(Decision(kind, begin, end, link.margin, after.boxes_xyxy[0], rival))
+
+    def _way_back(self, after: Node, begin: int) -> dict[int, Sight]:
+        """What following back from a clear stretch sees before it."""
+        if begin >= after.first:
+            return {}
+        approach = min(APPROACH_FRAMES, len(after.positions) - 1)
+        start = int(after.positions[approach])
+        follower = Follower.start(self.scene, start, after.boxes_xyxy[approach])
+        found = {}
+        for position in range(start - 1, begin - 1, -1):
+            sight = follower.advance(self.scene, position + 1, position)
+            if sight.state == State.LOST:
+                break
+            found[position] = sight
+        return found
+
+    def _merge(self, position: int, back: Sight | None, late: bool) -> Sight:
+        """One sight from the way there and the way back; the nearer end is believed where they differ."""
+        there = self.trail.sights[position]
+        ways = [sight for sight in (there, back) if sight is not None and self._free(position, sight)]
+        if not ways:
+            return LOST
+        if len(ways) == 2:
+            first, second = ways[0].box_xyxy, ways[1].box_xyxy
+            assert first is not None and second is not None
+            self.agreement[position] = _same(first, second)
+            if self.agreement[position]:
+                best = max(ways, key=lambda sight: (sight.state == State.SUPPORTED, sight.confidence))
+                return replace(best, box_xyxy=(first + second) / 2)
+            return replace(ways[1] if late else ways[0], state=State.COASTING, confidence=0.2)
+        return ways[0]
+
+    def _after(self, last: Node) -> None:
+        """Behind his last clear stretch: the proposal while it is believable, then lost."""
+        doubted = self.solution.doubted
+        belief = BELIEF_SEC if doubted else np.inf
+        lost: str | None = None
+        for position in range(max(0, last.last + 1), len(self.scene)):
+            sight = self.trail.sights[position]
+            far = self.scene.elapsed_sec(max(0, last.last), position) > belief
+            if lost is None and not far and self._free(position, sight):
+                self.sights[position] = sight
+                continue
+            lost = lost or ("ambiguous" if doubted else sight.reason or "occluded")
+            if not self.scene.same_shot(max(0, last.last), position):
+                lost = "cut"
+            self.sights[position] = replace(LOST, reason=lost)
+        if doubted is not None:
+            rival = None if doubted.rival is None else self.solution.nodes[doubted.rival].boxes_xyxy[0]
+            to = None if doubted.to is None else self.solution.nodes[doubted.to]
+            end = len(self.scene) - 1 if to is None else to.first
+            box = None if to is None else to.boxes_xyxy[0]
+            self.decisions.append(Decision("declined", last.last, end, doubted.margin, box, rival))
+
+    def _before(self, first: Node) -> None:
+        """Before his first clear stretch: what following back proposed, or he is still lost."""
+        for position in range(min(first.first, len(self.scene))):
+            sight = self.trail.sights[position]
+            usable = self.known.box_xyxy is not None and self._free(position, sight)
+            self.sights[position] = sight if usable else LOST
+
+    def _certainties(self) -> None:
+        """How likely each sight is his: the product of the steps between it and the known one."""
+        sure = [1 / (1 + np.exp(-link.margin)) for link in self.solution.links]
+        start = next(
+            (k for k, n in enumerate(self._mine) if n.first <= self.anchor <= n.last), 0
+        )
+        for k, node in enumerate(self._mine):
+            steps = sure[start:k] if k >= start else sure[k:start]
+            value = self.known.certainty * float(np.prod(steps))
+            end = self._mine[k + 1].first if k + 1 < len(self._mine) else len(self.scene)
+            for position in range(max(0, node.first), end):
+                if self.sights[position].state != State.LOST:
+                    self.certainty[position] = value
+        for position in range(max(0, self._mine[0].first)):
+            if self.sights[position].state != State.LOST:
+                self.certainty[position] = self.known.certainty
+
+    def _commit(self) -> int:
+        """Where the next segment takes over: where he is seen clearly, and before the last `seam` positions."""
+        cut = next((p for p in range(self.anchor + 1, len(self.scene)) if self.scene.is_cut(p - 1, p)), None)
+        if cut is not None:
+            return cut
+        latest = max(self.anchor + 1, len(self.scene) - 1 - self._seam)
+        clear = [
+            position
+            for node in self._mine
+            for position in node.positions.tolist()
+            if self.anchor + (latest - self.anchor) // 2 < position <= latest
+        ]
+        return min(max(clear, default=latest), len(self.scene) - 1)
+
+    def _known_at(self, commit: int) -> Known:
+        sight = self.sights[commit]
+        reference, census = self.solution.reference, self._census()
+        for node in self._mine:
+            if node.tracklet >= 0 and node.last <= commit:
+                reference = reference.joined(node.colours, node.sights)
+        if sight.box_xyxy is not None:
+            follower: Follower | None = self.trail.states[commit]
+            if follower is None or follower.lost or not self.trail.near(commit, sight.box_xyxy):
+                follower = None
+            return Known(sight.box_xyxy, reference, follower, self.certainty[commit], census=census)
+        strangers = np.array(self._others_at(commit)).reshape(-1, 4)
+        gone_sec, place, tall, certainty = self._last_place(commit)
+        follower = self.trail.states[commit] if self.trail.states[commit].lost else None
+        reason = sight.reason or "not-seen"
+        return Known(None, reference, follower, certainty, reason, gone_sec, place, tall, strangers, census)
+
+    def _last_place(self, commit: int) -> tuple[float, Floats | None, float, float]:
+        """How long ago he was seen, where that is now, how high he would be, and how sure it was he."""
+        seen = [p for p in range(commit) if self.sights[p].box_xyxy is not None]
+        scene, known = self.scene, self.known
+        last = seen[-1] if seen else 0
+        box = self.sights[last].box_xyxy
+        if box is not None:
+            middle, tall, certainty = boxes.centres(box[None])[0], float(box[3] - box[1]), self.certainty[last]
+        else:
+            middle, tall, certainty = known.place_px, known.height_px, known.certainty
+        gone_sec = scene.elapsed_sec(last, commit) + (0.0 if seen else known.gone_sec)
+        stays = middle is not None and scene.same_shot(last, commit)
+        place = scene.carry(last, commit, middle[None])[0] if stays and middle is not None else None
+        return gone_sec, place, tall * scene.zoom(last, commit), certainty
+
+    def _census(self) -> Census:
+        """Who was seen together with him, in the frames where he is seen clearly."""
+        census = self.known.census
+        others = [self.solution.nodes[k] for chain in self.solution.others for k in chain]
+        off = [_kit_off(self.solution.reference, node) for node in others]
+        for position in range(0, len(self.scene), CENSUS_FRAMES):
+            if self.sights[position].state == State.SUPPORTED:
+                here = [d for d, n in zip(off, others, strict=True) if n.first <= position <= n.last]
+                census = census.joined(sum(d > KIT_LIMIT for d in here), sum(d <= KIT_LIMIT for d in here))
+        return census
+
+    def _others_at(self, commit: int) -> list[Floats]:
+        """Clear sights, there, of people who were seen together with him."""
+        here = {p for p in range(commit + 1) if self.sights[p].state == State.SUPPORTED}
+        found = []
+        for chain in self.solution.others:
+            nodes = [self.solution.nodes[k] for k in chain]
+            together = any(here & set(node.positions.tolist()) for node in nodes)
+            for node in nodes if together else []:
+                found += [node.boxes_xyxy[k] for k in np.flatnonzero(node.positions == commit)]
+        return found
+
+
+def _same(first_xyxy: Floats | None, second_xyxy: Floats | None) -> bool:
+    if first_xyxy is None or second_xyxy is None:
+        return False
+    return bool(boxes.iou_matrix(first_xyxy[None], second_xyxy[None])[0, 0] >= SAME_IOU)
