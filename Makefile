@@ -137,6 +137,7 @@ krew: setup ## The plugin's archives and manifest for krew, for every platform, 
 .PHONY: bench-following
 bench-following: setup ## How well the confirmed player is followed, rendered and real (15 min), into benchmarks/results
 	$(RUN) python benchmarks/following.py
+	$(RUN) python docs/generate.py
 
 bench-policy: setup ## What the policy in CEL costs an API server at the largest preview, into benchmarks/results
 	$(RUN) python benchmarks/policy_cost.py

@@ -21,6 +21,8 @@ TOUCHING_IOU: Final = 0.1
 # Shares of the picture's height between which somebody is confirmed: from 12 pixels to half a close-up.
 TALL: Final = (0.022, 0.45)
 LEAST_SEEN: Final = 0.3
+# A tracker needs some frames to make a track of a person; its id is held from one of these on.
+PICK_FRAMES: Final = 10
 
 
 @dataclass(frozen=True)
@@ -42,21 +44,18 @@ class Case:
     reference: Reference
     picks: tuple[Pick, ...]
 
-    def order(self, detector: str, weights: Path | None, trackers: bool) -> Json:
+    def order(self) -> Json:
         """What the process that runs the product is told."""
         return {
             "video": str(self.video),
-            "detector": detector,
-            "weights": str(weights) if weights else None,
             "picks": [_told(self.reference, pick) for pick in self.picks],
             "preview": True,
-            "trackers": trackers,
         }
 
 
 def _told(reference: Reference, pick: Pick) -> Json:
     row = reference.boxes_xywh[reference.index(pick.target)]
-    near = [None if box[0] != box[0] else box.tolist() for box in row[pick.start : pick.start + 10]]
+    near = [None if np.isnan(box[0]) else box.tolist() for box in row[pick.start :][:PICK_FRAMES]]
     return {
         "target": pick.target,
         "start": pick.start,
@@ -80,7 +79,9 @@ def real_cases(folder: Path, extra: bool = False) -> Iterator[Case]:
 def rendered_case(name: str, seed: int, clip: Clip, picks: int) -> Case:
     """A rendered scene, with picks that its truth and seed decide."""
     reference = from_truth(f"{name}-{seed}", load_truth(clip.truth))
-    return Case("rendered", reference.name, clip.video, reference, tuple(chosen_picks(reference, seed, picks)))
+    return Case(
+        "rendered", reference.name, clip.video, reference, tuple(chosen_picks(reference, seed, picks))
+    )
 
 
 def chosen_picks(reference: Reference, seed: int, count: int) -> list[Pick]:

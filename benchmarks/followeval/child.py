@@ -14,7 +14,6 @@ from typing import Any
 
 import cv2
 
-from followeval import held
 from playerscore.errors import VideoError
 from playerscore.geometry import Box
 from playerscore.rating import rate
@@ -35,7 +34,9 @@ def main(order_path: str, answer_path: str) -> None:
     if order["preview"]:
         answer["preview"] = _previewed(video, detector)
     if order["trackers"]:
-        answer["held"] = held.follow_all(video, order["picks"], detector)
+        from followeval import held  # Only the other process of a clip needs the trackers.
+
+        answer["held"] = held.follow_all(video, order["held"], detector)
     Path(answer_path).write_text(json.dumps(answer))
 
 

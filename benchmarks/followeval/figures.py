@@ -1,5 +1,6 @@
 """From the judged picks of a run to the figures of the report."""
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -18,7 +19,9 @@ PICK_COLUMNS: Final = (
 
 def compact(pick: Json) -> list[Any]:
     """A pick as a row under `PICK_COLUMNS`."""
-    return [[gap[2] for gap in pick["absences"]] if name == "refind_sec" else pick[name] for name in PICK_COLUMNS]
+    return [
+        [gap[2] for gap in pick["absences"]] if name == "refind_sec" else pick[name] for name in PICK_COLUMNS
+    ]
 
 
 def figures(picks: Sequence[Json], previews: dict[str, PreviewCount]) -> Json:
@@ -90,3 +93,31 @@ def _spearman(picks: Sequence[Json], name: str) -> float | None:
     if len(pairs) < 3 or any(len(set(column)) == 1 for column in zip(*pairs, strict=True)):
         return None
     return round(float(spearmanr(*zip(*pairs, strict=True))[0]), 4)
+
+
+def ratios(picks: Sequence[Json]) -> Json:
+    """The follower's mean coverage against that of the better tracker, on the picks that both were given."""
+    both = [pick for pick in picks if pick["held"] and pick["coverage"] is not None]
+    if not both:
+        return {"coverage_vs_best_tracker": None}
+    held = {name: float(np.mean([pick["held"][name] for pick in both])) for name in both[0]["held"]}
+    own = float(np.mean([pick["coverage"] for pick in both]))
+    return {
+        "coverage_vs_best_tracker": round(own / max(1e-9, *held.values()), 3),
+        "coverage_vs_best_tracker_on": f"{len(both)} picks of {', '.join(sorted({p['kind'] for p in both}))} clips",
+        **{f"coverage_held_{name}": round(value, 4) for name, value in held.items()},
+    }
+
+
+def pretty(value: Any, indent: int = 0) -> str:
+    """JSON with a line for each figure, and one for each pick."""
+    flat = json.dumps(value, ensure_ascii=False)
+    nested = isinstance(value, dict) or (isinstance(value, list) and ("{" in flat or "[[" in flat))
+    if not nested or (isinstance(value, dict) and len(flat) < 60):
+        return flat
+    pad, end = "\n" + " " * (indent + 1), "\n" + " " * indent
+    if isinstance(value, dict):
+        inner = [f"{json.dumps(key)}: {pretty(item, indent + 1)}" for key, item in value.items()]
+        return "{" + pad + f",{pad}".join(inner) + end + "}"
+    inner = [json.dumps(item) if isinstance(item, list) else pretty(item, indent + 1) for item in value]
+    return "[" + pad + f",{pad}".join(inner) + end + "]"

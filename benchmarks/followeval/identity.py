@@ -11,7 +11,9 @@ from followeval.judge import Judged
 from followeval.reference import Floats, Reference, iou_xywh
 
 
-def hota_and_idf1(reference: Reference, target: str, path_xywh: Floats, judged: Judged) -> tuple[float, float]:
+def hota_and_idf1(
+    reference: Reference, target: str, path_xywh: Floats, judged: Judged
+) -> tuple[float, float]:
     """Both in 0..1, over the frames on which he is seen or known to be absent."""
     truth = reference.boxes_xywh[reference.index(target)]
     counted = np.flatnonzero(judged.seen | judged.absent)

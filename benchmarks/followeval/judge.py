@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -157,7 +158,7 @@ def answers_after_cuts(reference: Reference, judged: Judged, start: int) -> dict
 
 def _shots(reference: Reference) -> Iterator[tuple[int, int]]:
     edges = [0, *reference.cuts, reference.frames]
-    yield from zip(edges[:-1], edges[1:], strict=True)
+    yield from pairwise(edges)
 
 
 def path_array(samples: Sequence[Mapping[str, Any]], fps: float, frames: int) -> Floats:

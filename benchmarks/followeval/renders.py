@@ -20,7 +20,8 @@ def rendered(name: str, seed: int, cache: Path) -> Clip:
     if not clip.truth.exists():
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as unfinished:
-            subprocess.run([sys.executable, "-m", __name__, name, str(seed), unfinished], check=True)
+            command = [sys.executable, "-m", __name__, name, str(seed), unfinished]
+            subprocess.run(command, check=True, cwd=Path(__file__).parents[1])
             for file in (clip.video, clip.truth):  # The truth last: where it is, the video is whole.
                 (Path(unfinished) / file.name).rename(file)
     return clip

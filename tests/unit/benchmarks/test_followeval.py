@@ -56,11 +56,13 @@ def counts(reference: Reference, followed: NDArray[np.float64]) -> dict[str, int
     ("followed", "expected"),
     [
         pytest.param(path((20, HIM)), {"on": 20}, id="his own box"),
-        pytest.param(path((20, HIM + [0, 0, 0, 0.08])), {"on": 20}, id="a box that is somewhat long"),
+        pytest.param(path((20, np.add(HIM, [0, 0, 0, 0.08]))), {"on": 20}, id="a box that is somewhat long"),
         pytest.param(path((12, HIM), (8, MATE)), {"on": 12, "wrong": 8}, id="a mate's box"),
         pytest.param(path((12, HIM), (8, FOE)), {"on": 12, "wrong": 8, "wrong_kit": 8}, id="a foe's box"),
         pytest.param(path((15, HIM), (5, NOBODY)), {"on": 15, "off": 5}, id="a box on nobody"),
-        pytest.param(path((15, HIM), (5, HIM + [0, 0, 0, 0.24])), {"on": 15}, id="a wrong size is not off him"),
+        pytest.param(
+            path((15, HIM), (5, np.add(HIM, [0, 0, 0, 0.24]))), {"on": 15}, id="a wrong size is not off him"
+        ),
         pytest.param(path((15, HIM), (5, None)), {"on": 15, "lost": 5}, id="lost beside him"),
     ],
 )
@@ -100,7 +102,7 @@ def test_of_people_without_an_identity_no_kit_is_known_and_beyond_the_truth_they
 
 def test_who_is_hidden_is_neither_missed_nor_followed_wrongly_at_his_own_place() -> None:
     reference = world()
-    reference.boxes_xywh[2, 10:] = HIM + [0.01, 0, 0, 0]
+    reference.boxes_xywh[2, 10:] = np.add(HIM, [0.01, 0, 0, 0])
     reference.visible[0, 10:] = 0.2
 
     found = counts(reference, path((15, HIM), (5, None)))
@@ -111,7 +113,7 @@ def test_who_is_hidden_is_neither_missed_nor_followed_wrongly_at_his_own_place()
 
 def test_to_be_lost_where_two_share_one_place_is_right() -> None:
     reference = world()
-    reference.boxes_xywh[2, 10:] = HIM + [0.01, 0, 0, 0]
+    reference.boxes_xywh[2, 10:] = np.add(HIM, [0.01, 0, 0, 0])
 
     found = counts(reference, path((5, None), (15, None)))
 
@@ -181,7 +183,7 @@ def test_a_preview_is_judged_by_its_boxes_on_people_of_the_pitch_each_once() -> 
 
 def test_picks_go_through_something_hard_but_the_last_and_start_where_they_are_seen() -> None:
     reference = world()
-    reference.boxes_xywh[2, 10:] = HIM + [0.01, 0, 0, 0]
+    reference.boxes_xywh[2, 10:] = np.add(HIM, [0.01, 0, 0, 0])
     reference.visible[0, 10:] = 0.2
 
     picks = cases.chosen_picks(reference, seed=1, count=2)
