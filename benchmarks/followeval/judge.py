@@ -55,9 +55,10 @@ def judge(reference: Reference, target: str, path_xywh: Floats) -> Judged:
     who = reference.index(target)
     truth, known = reference.boxes_xywh[who], reference.judged[who]
     others = np.delete(np.arange(len(reference.ids)), who)
+    seen_xywh = _seen_only(reference)
     given, present = ~np.isnan(path_xywh[:, 0]), ~np.isnan(truth[:, 0])
     mine = iou_xywh(truth, path_xywh)
-    other, nearest = _best_other(reference.boxes_xywh[others], path_xywh)
+    other, nearest = _best_other(seen_xywh[others], path_xywh)
     seen = known & present & (reference.visible[who] > SEEN_SHARE)
     hidden = known & present & ~seen
     absent = known & ~present
@@ -66,7 +67,7 @@ def judge(reference: Reference, target: str, path_xywh: Floats) -> Judged:
     kit = reference.kits[who]
     foreign = np.array([None not in (kit, reference.kits[k]) and reference.kits[k] != kit for k in others])
     certain = reference.named[others]
-    on_certain = _best_other(reference.boxes_xywh[others[certain]], path_xywh)[0] >= ON_IOU
+    on_certain = _best_other(seen_xywh[others[certain]], path_xywh)[0] >= ON_IOU
     return Judged(
         seen=seen,
         on=seen & his,
@@ -79,7 +80,7 @@ def judge(reference: Reference, target: str, path_xywh: Floats) -> Judged:
         beyond=given & ~known,
         beyond_other=given & ~known & on_certain,
         lost=known & ~given,
-        lost_rightly=known & ~given & (~seen | _shared(reference, who)),
+        lost_rightly=known & ~given & (~seen | _shared(truth, seen_xywh[others])),
     )
 
 
@@ -91,12 +92,18 @@ def _best_other(others_xywh: Floats, path_xywh: Floats) -> tuple[Floats, Any]:
     return overlap.max(axis=0), overlap.argmax(axis=0)
 
 
-def _shared(reference: Reference, who: int) -> Mask:
+def _seen_only(reference: Reference) -> Floats:
+    """The boxes (people, frames, 4) of those who are seen: nobody is followed wrongly who is hidden."""
+    return np.where((reference.visible > SEEN_SHARE)[..., None], reference.boxes_xywh, np.nan)
+
+
+def _shared(his_xywh: Floats, others_xywh: Floats) -> Mask:
     """(frames,) where another person's box covers a good part of his."""
-    his, others = reference.boxes_xywh[who], np.delete(reference.boxes_xywh, who, axis=0)
-    low = np.maximum(his[..., :2], others[..., :2])
-    high = np.minimum(his[..., :2] + his[..., 2:], others[..., :2] + others[..., 2:])
-    cover = np.prod(np.clip(high - low, 0, None), axis=-1) / np.maximum(np.prod(his[..., 2:], axis=-1), 1e-12)
+    low = np.maximum(his_xywh[..., :2], others_xywh[..., :2])
+    high = np.minimum(his_xywh[..., :2] + his_xywh[..., 2:], others_xywh[..., :2] + others_xywh[..., 2:])
+    cover = np.prod(np.clip(high - low, 0, None), axis=-1) / np.maximum(
+        np.prod(his_xywh[..., 2:], axis=-1), 1e-12
+    )
     return np.asarray((np.nan_to_num(cover, nan=0.0) >= SHARED_COVER).any(axis=0))
 
 

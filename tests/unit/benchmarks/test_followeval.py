@@ -111,6 +111,16 @@ def test_who_is_hidden_is_neither_missed_nor_followed_wrongly_at_his_own_place()
     assert (found["lost"], found["lost_rightly"]) == (5, 5)
 
 
+def test_nobody_is_followed_wrongly_who_is_hidden_behind_him() -> None:
+    reference = world()
+    reference.boxes_xywh[2] = np.add(HIM, [0.02, 0, 0, 0])
+    reference.visible[2] = 0.2
+
+    found = counts(reference, path((20, np.add(HIM, [0.02, 0, 0, 0]))))
+
+    assert (found["on"], found["wrong"]) == (0, 0)
+
+
 def test_to_be_lost_where_two_share_one_place_is_right() -> None:
     reference = world()
     reference.boxes_xywh[2, 10:] = np.add(HIM, [0.01, 0, 0, 0])
