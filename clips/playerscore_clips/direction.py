@@ -34,14 +34,16 @@ def away(dice: Dice) -> Plan:
     leavers = [keeper, *dice.rng.permutation(TEAM)[:2].tolist(), TEAM + int(dice.integer(0, TEAM))]
     edges = ["right" if side > 0 else "left", "left" if side > 0 else "right", "bottom", "right"]
     for who, edge in zip(leavers, edges, strict=True):
-        _leave_and_return(dice, script, who, edge, cameras[0])
+        mates = [p.id for p in script.people if p.kit == script.people[who].kit]
+        free = [mate for mate in mates if mate not in leavers and mate not in script.keyed()]
+        _leave_and_return(dice, script, who, edge, cameras[0], dice.choose(free) if free else None)
     staging.bystanders(dice, script, middle, near=6)
     for beat in np.arange(0.0, seconds + 1, 1.3):
         script.ball(float(beat), middle + dice.rng.normal(0, (4.0, 3.0)))
     return Plan(script.play(), cameras)
 
 
-def _leave_and_return(dice: Dice, script: Script, who: int, edge: str, camera: Camera) -> None:
+def _leave_and_return(dice: Dice, script: Script, who: int, edge: str, camera: Camera, mate: int | None) -> None:  # fmt: skip
     """Have somebody walk over a border of the picture, stay away 1 to 4 s and return; a mate comes instead."""
     door, outward = _door(dice, camera, edge)
     second = dice.uniform(0.3, 1.5)
@@ -57,7 +59,6 @@ def _leave_and_return(dice: Dice, script: Script, who: int, edge: str, camera: C
     back = door + along * dice.normal(0, 1.2)
     script.put(who, gone + away, back + outward * 1.2)
     script.put(who, gone + away + 1.3, back - outward * dice.uniform(3, 5))
-    mate = _mate_of(dice, script, who)
     if mate is not None:
         script.put(mate, 0.0, door + outward * dice.uniform(3, 6) + along * dice.normal(0, 1.5))
         come = gone + dice.uniform(0.4, 0.9)
@@ -65,22 +66,21 @@ def _leave_and_return(dice: Dice, script: Script, who: int, edge: str, camera: C
         script.put(mate, come + 1.4, door - outward * dice.uniform(2.5, 5) + along * dice.uniform(-2, 2))
 
 
-def _mate_of(dice: Dice, script: Script, who: int) -> int | None:
-    kit, busy = script.people[who].kit, script.keyed()
-    mates = [p.id for p in script.people if p.kit == kit and p.id not in busy]
-    return dice.choose(mates) if mates else None
-
-
 def _door(dice: Dice, camera: Camera, edge: str) -> tuple[Numbers, Numbers]:
-    """Return a place at a border of the picture (2,) and the direction that leads out of it (2,)."""
-    width, height = camera.width, camera.height
-    u, v = {"left": 0.0, "right": float(width)}.get(edge, dice.uniform(0.25, 0.75) * width), float(height)
-    if edge != "bottom":
-        v = dice.uniform(0.5, 0.9) * height
-    inside = camera.ground_at(0.9 * u + 0.05 * width, v - (0.1 * height if edge == "bottom" else 0))
-    door = camera.ground_at(u, v)
-    out = door - inside
-    return door, out / np.linalg.norm(out)
+    """Return a place on the pitch at a border of the picture (2,) and the direction that leads out of it (2,)."""
+    width, height = float(camera.width), float(camera.height)
+    for _ in range(40):
+        if edge == "bottom":
+            out, inside = (dice.uniform(0.25, 0.75) * width, height), (0.0, -40.0)
+        else:
+            row = dice.uniform(0.4, 0.9) * height
+            out, inside = ((0.0, row), (40.0, 0.0)) if edge == "left" else ((width, row), (-40.0, 0.0))
+        door = camera.ground_at(*out)
+        if np.all(np.abs(door) < [50, 32]):
+            break
+        edge = dice.choose(("left", "right", "bottom"))
+    way = door - camera.ground_at(out[0] + inside[0], out[1] + inside[1])
+    return door, way / np.linalg.norm(way)
 
 
 @dataclass(frozen=True)

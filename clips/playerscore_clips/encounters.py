@@ -23,6 +23,7 @@ def duels(dice: Dice, mates: bool, low: bool = False) -> Plan:
     script = Script(dice, motion.cast_of(), seconds, FPS)
     first, second = (dice.rng.permutation(TEAM) for _ in range(2))
     pairs = [(int(first[0]), int(first[1])), (TEAM + int(second[0]), TEAM + int(second[1]))]
+    pairs.append((int(first[2]), int(first[3])))
     if not mates:
         pairs = [(int(first[i]), TEAM + int(second[i])) for i in range(5 if low else 3)]
     for number, pair in enumerate(pairs):
@@ -53,8 +54,8 @@ def pair_duels(dice: Dice, script: Script, pair: tuple[int, int], place: Numbers
     way = dice.uniform(0, 2 * math.pi)
     apart = way + dice.uniform(1.6, 4.6)
     for who, angle in zip(pair, (way, apart), strict=True):
-        script.put(who, 0.0, place + dice.uniform(3, 5) * toward(angle))
-    second = dice.uniform(0.7, 1.5)
+        script.put(who, 0.0, place + dice.uniform(3.5, 7) * toward(angle))
+    second = dice.uniform(0.8, 1.4)
     while second < script.seconds - 1.0:
         begun = [script.last(who)[1] for who in pair]
         lasts = dice.uniform(0.3, 2.0)
@@ -71,14 +72,14 @@ def pair_duels(dice: Dice, script: Script, pair: tuple[int, int], place: Numbers
 def _part(dice: Dice, script: Script, pair: tuple[int, int], second: float, met: Numbers, parted: Numbers,
           begun: list[Numbers]) -> float:  # fmt: skip
     """Send two people apart: each on, or back to where he came from, or both one way; return when they meet."""
-    how, lasts = dice.choose(_PARTINGS), dice.uniform(0.7, 1.2)
+    how, lasts = dice.choose(_PARTINGS), dice.uniform(0.6, 1.1)
     common = dice.uniform(0, 2 * math.pi)
     for number, who in enumerate(pair):
         came = math.atan2(*(begun[number] - met)[::-1])
         angle = {"cross": came + math.pi, "bounce": came, "together": common + (number - 0.5) * 0.9}[how]
-        goal = parted + dice.uniform(2.2, 4.5) * toward(angle + dice.normal(0, 0.25))
+        goal = parted + dice.uniform(2.5, 6) * toward(angle + dice.normal(0, 0.25))
         script.put(who, second + lasts, goal)
-    return second + lasts + dice.uniform(0.8, 1.6)
+    return second + lasts + dice.uniform(0.7, 1.4)
 
 
 def knot(dice: Dice) -> Plan:
@@ -89,13 +90,13 @@ def knot(dice: Dice) -> Plan:
     second, place = dice.uniform(1.2, 1.8), middle
     group = everybody[: dice.integer(4, 7)]
     for who in group:
-        script.put(who, 0.0, middle + dice.uniform(3, 6) * toward(dice.uniform(0, 2 * math.pi)))
+        script.put(who, 0.0, middle + dice.uniform(4, 8) * toward(dice.uniform(0, 2 * math.pi)))
     while second < seconds - 2:
         heap = list(dice.rng.permutation(group)[: dice.integer(3, len(group) + 1)])
         lasts = dice.uniform(1.2, 2.6)
         parted = _heap(dice, script, heap, second, lasts, place)
         for who in heap:
-            goal = parted + dice.uniform(2.5, 5) * toward(dice.uniform(0, 2 * math.pi))
+            goal = parted + dice.uniform(3, 6.5) * toward(dice.uniform(0, 2 * math.pi))
             script.put(who, second + lasts + dice.uniform(0.9, 1.5), goal)
         second, place = second + lasts + dice.uniform(2.2, 2.8), parted + dice.rng.normal(0, 1.5, 2)
     staging.bystanders(dice, script, middle, near=6)
@@ -182,7 +183,7 @@ def _tackle(dice: Dice, script: Script, pair: tuple[int, int], place: Numbers) -
     """Have two opponents run into each other; one or both fall, lie for a while and get up."""
     second, way = dice.uniform(1.2, 3.0), dice.uniform(0, 2 * math.pi)
     for who, angle in zip(pair, (way, way + dice.uniform(0.8, 3.8)), strict=True):
-        script.put(who, 0.0, place + dice.uniform(3.5, 6) * toward(angle))
+        script.put(who, 0.0, place + dice.uniform(6, 11) * toward(angle))
     drift = dice.uniform(1.5, 4) * toward(dice.uniform(0, 2 * math.pi))
     parted = script.meet(pair, second, 0.4, place, drift=drift, apart_m=0.5,
                          angle=dice.uniform(0, 2 * math.pi))  # fmt: skip

@@ -45,6 +45,7 @@ def _film(name: str, seed: int) -> Film:
     plan = SCENES[name].plan(action)
     stadium, light = Stadium(scenery), film.random_light(scenery)
     stadium.sky = _sky(scenery, plan.night)
+    stadium.add_benches(scenery)
     if plan.effects.shade is not None:
         stadium.shade(plan.effects.shade)
     cast = random_cast(scenery, plan.moved.people, stadium.turf, plan.style)

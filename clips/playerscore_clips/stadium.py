@@ -176,6 +176,10 @@ class Stadium:
             y = np.linspace(GROUND_Y_M, -GROUND_Y_M, rows)[:, None]
             level[:] = level * shade.at(x, y)[:, :, None]
 
+    def add_benches(self, dice: Dice) -> None:
+        """Put two dugouts with people on their seats beside the far touchline."""
+        self._sheets += [_dugout(dice, x) for x in (-dice.uniform(9, 15), dice.uniform(5, 9))]
+
     def draw(self, camera: Camera, goals: bool = True) -> Image:
         """Return a frame (height, width, 3) without people."""
         frame: Image = np.empty((camera.height, camera.width, 3), np.uint8)
@@ -240,6 +244,20 @@ def _stands(dice: Dice) -> list[_Sheet]:
         for q in (-1, 1)
     ]
     return [*sides, far]
+
+
+def _dugout(dice: Dice, x: float) -> _Sheet:
+    """Return a dugout of dark glass whose left end is at ``x``, its bench full."""
+    per_m, length_m, height_m = 40, dice.uniform(6, 9), 2.1
+    picture: Field = np.empty((round(height_m * per_m), round(length_m * per_m), 3), np.float32)
+    picture[:] = np.array(colours.random_colour(dice), np.float32) * 0.15 + 30
+    people = picture[round(0.8 * per_m) : round(1.9 * per_m)]
+    surroundings.crowd_rows(dice, people, 1.1 * per_m)
+    picture *= 0.75
+    picture[: round(0.15 * per_m)] = 205  # the roof's edge
+    for post in np.linspace(0, picture.shape[1] - 4, 5).astype(int).tolist():
+        picture[:, post : post + 3] = 190
+    return _sheet(picture, per_m, (x, HALF_WIDTH_M + 4.6, 0.0), (1, 0, 0), (0, 0, 1))
 
 
 def _board_rows(dice: Dice) -> list[_Sheet]:
