@@ -62,6 +62,11 @@ class Camera:
         """Return the homography (3, 3) from pitch metres to pixels."""
         return self.plane(np.zeros(3), np.array([1.0, 0, 0]), np.array([0.0, 1, 0]))
 
+    @property
+    def horizon(self) -> float:
+        """Return the row of the picture, counted from above, at which the ground would end."""
+        return self.height / 2 - self.focal_px * math.tan(self.tilt)
+
     def ground_at(self, u: float, v: float) -> Numbers:
         """Return the pitch metres (2,) seen at a pixel."""
         point = np.linalg.inv(self.ground) @ np.array([u, v, 1.0])

@@ -442,6 +442,8 @@ class _Painter:
         skin = (*self.look.skin, 255)
         cv2.line(self.canvas, self.pixel(self.bones.neck), (x, y), skin, self.thick(0.06))
         cv2.ellipse(self.canvas, (x, y), (max(1, int(radius * 0.85)), radius), 0, 0, 360, skin, -1)
+        if self.fineness > 2 and self._cos > -0.1:
+            self._face(x, y, radius)
         if self.look.hair is None:
             return
         hair = (*self.look.hair, 255)
@@ -450,6 +452,32 @@ class _Painter:
         else:
             crown = (x + int(self._sin * radius * 0.3), y - radius // 4)
             cv2.ellipse(self.canvas, crown, (radius, int(radius * 0.8)), 0, 180, 360, hair, -1)
+
+    def _face(self, x: int, y: int, radius: int) -> None:
+        """Draw brows, eyes, nose and mouth, for who is seen from near."""
+        dark = (*(round(c * 0.35) for c in self.look.skin), 255)
+        shadow = (*(round(c * 0.72) for c in self.look.skin), 255)
+        turn = x + self._sin * radius * 0.55
+        cv2.ellipse(
+            self.canvas,
+            (x, y + radius // 3),
+            (radius // 2, radius // 2),
+            0,
+            20,
+            160,
+            shadow,
+            self.thick(0.008),
+        )
+        for side in (-1, 1):
+            eye = (round(turn + side * radius * 0.33 * self._cos), round(y - radius * 0.02))
+            brow = (eye[0] - radius // 6, eye[1] - radius // 4), (eye[0] + radius // 6, eye[1] - radius // 4)
+            cv2.circle(self.canvas, eye, self.thick(0.006), dark, -1)
+            cv2.line(self.canvas, *brow, dark, self.thick(0.006))
+        nose = (round(turn), round(y + radius * 0.3))
+        cv2.line(self.canvas, (nose[0], y), nose, shadow, self.thick(0.01))
+        mouth = round(y + radius * 0.58)
+        half = max(1, round(radius * 0.22 * self._cos))
+        cv2.line(self.canvas, (nose[0] - half, mouth), (nose[0] + half, mouth), dark, self.thick(0.006))
 
 
 def _pattern(kit: Kit, x: Coordinates, y: Coordinates) -> npt.NDArray[np.bool_] | None:

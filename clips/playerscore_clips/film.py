@@ -13,26 +13,24 @@ import numpy.typing as npt
 
 from playerscore_clips import colours
 from playerscore_clips.camera import PERSON_M, Camera
-from playerscore_clips.dice import Colour, Dice, Field, Image
+from playerscore_clips.dice import Dice, Field, Image
+from playerscore_clips.effects import OPAQUE, Effects, smeared
 from playerscore_clips.figures import (
     BODY_PX,
     CANVAS_PX,
     FOOT_X,
     FOOT_Y,
-    Kit,
-    Look,
     Pose,
     View,
     draw_figure,
     gait_pose,
-    random_kit,
-    random_look,
     struggling,
 )
 from playerscore_clips.motion import Motion
 from playerscore_clips.sprites import Layer, Sprite
-from playerscore_clips.stadium import Stadium
-from playerscore_clips.truth import Person, Truth, save_truth
+from playerscore_clips.stadium import Stadium, behind_goal, draw_goals
+from playerscore_clips.truth import Truth, save_truth
+from playerscore_clips.wardrobe import Cast
 
 Numbers = npt.NDArray[np.float64]
 _SOFT_EDGE = np.array([-0.25, -0.25, 0.25, 0.25])
@@ -67,15 +65,6 @@ def random_light(dice: Dice) -> Light:
 
 
 @dataclass(frozen=True)
-class Cast:
-    """What everybody looks like, in the order of the motion's people."""
-
-    kits: list[Kit]
-    looks: list[Look]
-    heights_m: Numbers
-
-
-@dataclass(frozen=True)
 class Footage:
     """How pictures are taken and stored."""
 
@@ -102,11 +91,12 @@ class _Record:
 class Film:
     """Draws frame by frame what the cameras see of a motion, and keeps the truth."""
 
-    def __init__(self, footage: Footage, cast: Cast, moved: Motion, cameras: list[Camera],
-                 stadium: Stadium, light: Light, grain: Dice, cuts: tuple[int, ...] = ()) -> None:  # fmt: skip
+    def __init__(self, footage: Footage, cast: Cast, moved: Motion, cameras: list[Camera], stadium: Stadium,
+                 light: Light, grain: Dice, cuts: tuple[int, ...] = (), effects: Effects | None = None) -> None:  # fmt: skip
         self.footage = footage
         self._cast, self._motion, self._cameras, self._cuts = cast, moved, cameras, cuts
         self._stadium, self._light, self._grain = stadium, light, grain
+        self._effects = Effects() if effects is None else effects
         self._layer = Layer(footage.height, footage.width)
         self._noise = self._paint_noise()
         self._record = _Record()
@@ -123,13 +113,21 @@ class Film:
     def frames(self) -> Iterator[Image]:
         """Yield every frame (height, width, 3), BGR, and remember its truth."""
         for number, camera in enumerate(self._cameras):
-            frame = self._stadium.draw(camera)
+            frame = self._stadium.draw(camera, goals=not self._effects.nets)
             if camera.backdrop_blur_px:
                 cv2.GaussianBlur(frame, (0, 0), camera.backdrop_blur_px, dst=frame)
             self._draw_people(number, camera, frame)
-            yield self._photograph(frame)
+            yield self._shown(number, self._photograph(number, frame))
 
-    def _photograph(self, frame: Image) -> Image:
+    def _shown(self, number: int, frame: Image) -> Image:
+        """Return what is seen of a frame in the end: under captions, and perhaps on a screen that is filmed."""
+        for caption in self._effects.captions:
+            caption.draw(number, frame)
+        return frame if self._effects.screen is None else self._effects.screen.draw(number, frame)
+
+    def _photograph(self, number: int, frame: Image) -> Image:
+        if self._effects.shutter and number and number not in self._cuts:
+            frame = smeared(frame, self._cameras[number - 1], self._cameras[number], self._effects.shutter)
         frame = cv2.GaussianBlur(frame, (3, 3), 0.55)
         y, x = self._grain.integer(0, 64), self._grain.integer(0, 64)
         noise = self._noise[y : y + self.footage.height, x : x + self.footage.width]
@@ -147,10 +145,24 @@ class Film:
         for who, sprite in sprites.items():
             self._shadows(camera, frame, sprite, place[who])
         self._draw_ball(number, camera, frame)
+        self._paste(number, camera, frame, sprites)
+        self._note(number, sprites, len(place))
+
+    def _paste(self, number: int, camera: Camera, frame: Image, sprites: dict[int, Sprite]) -> None:
+        """Put everybody into the frame, the far ones first, and the nets over those who are behind them."""
         self._layer.clear()
+        place = self._motion.place[number]
+        behind = [who for who in sprites if self._effects.nets and behind_goal(camera, place[who])]
+        for who in behind:
+            self._layer.paste(frame, sprites[who], who)
+        if self._effects.nets:
+            draw_goals(camera, frame)
         for who, sprite in sprites.items():
-            self._layer.paste(frame, sprite, who)
-        self._note(sprites, len(place))
+            if who not in behind:
+                self._layer.paste(frame, sprite, who)
+        for caption in self._effects.captions:
+            if caption.first <= number <= caption.last:
+                self._layer.cover(caption.picture[:, :, 3] > OPAQUE, caption.left, caption.top)
 
     def _sprite(self, number: int, who: int, camera: Camera, foot: Numbers) -> Sprite:
         moved, pose = self._motion, self._pose(number, who)
@@ -158,6 +170,9 @@ class Film:
         scale = camera.focal_px * self._cast.heights_m[who] / float(foot[2]) / BODY_PX
         fineness = 1 if scale < 1.5 else min(8, math.ceil(scale))
         figure = draw_figure(self._cast.kits[who], self._cast.looks[who], pose, view, fineness)
+        if self._effects.shade is not None:
+            light = float(self._effects.shade.at(*moved.place[number, who]))
+            cv2.multiply(figure, (light, light, light, 1.0), dst=figure)
         return place_exactly(figure, (float(foot[0]), float(foot[1])), float(scale))
 
     def _pose(self, number: int, who: int) -> Pose:
@@ -191,7 +206,7 @@ class Film:
         )
         cv2.circle(frame, at, round(radius * 16), (240, 240, 240), -1, cv2.LINE_AA, 4)
 
-    def _note(self, sprites: dict[int, Sprite], count: int) -> None:
+    def _note(self, number: int, sprites: dict[int, Sprite], count: int) -> None:
         boxes, visible = np.full((count, 4), np.nan), np.zeros(count)
         seen = self._layer.visible_px(count)
         width, height = self.footage.width, self.footage.height
@@ -199,13 +214,32 @@ class Film:
             box = sprite.box()
             if box is None:
                 continue
-            edges = np.array(box) + _SOFT_EDGE
+            edges = self._on_screen(number, np.array(box)) + _SOFT_EDGE
             x0, y0, x1, y1 = edges.clip(0, [width, height, width, height]) / [width, height, width, height]
             if (x1 - x0) * width > 1 and (y1 - y0) * height > 1:
                 boxes[who] = x0, y0, x1 - x0, y1 - y0
                 visible[who] = seen[who] / max(1, int(sprite.solid.sum()))
         self._record.boxes.append(boxes)
         self._record.visible.append(visible)
+
+    def _on_screen(self, number: int, box: Numbers) -> Numbers:
+        """Return the box (4,) around where a box comes to lie when the picture is filmed off a screen."""
+        if self._effects.screen is None:
+            return box
+        x0, y0, x1, y1 = box
+        corners = np.array([[[x0, y0], [x1, y0], [x1, y1], [x0, y1]]])
+        moved = cv2.perspectiveTransform(corners, self._effects.screen.warp(number))[0]
+        return np.concatenate([moved.min(0), moved.max(0)])
+
+    def _ground(self, number: int) -> Numbers:
+        """Return the homography (3, 3) from pitch metres to the video's pixels."""
+        ground: Numbers = self._cameras[number].ground
+        # The sign stays: a point is before the camera where its third coordinate is positive.
+        ground = ground / max(1.0, abs(ground[2, 2]))
+        screen = self._effects.screen
+        if screen is not None:
+            ground = screen.warp(number) @ ground
+        return ground
 
     def truth(self) -> Truth:
         """Return the truth of the frames drawn."""
@@ -217,8 +251,7 @@ class Film:
             height=footage.height,
             seed=footage.seed,
             people=people,
-            # The sign stays: a point is before the camera where its third coordinate is positive.
-            ground_to_image=np.array([c.ground / max(1.0, abs(c.ground[2, 2])) for c in self._cameras]),
+            ground_to_image=np.array([self._ground(number) for number in range(self.length)]),
             cuts=self._cuts,
             _boxes={p.id: boxes[:, p.id] for p in people},
             _visible={p.id: visible[:, p.id] for p in people},
@@ -242,7 +275,9 @@ def _encode(film: Film, path: Path, on_progress: Progress | None) -> None:
         stream = container.add_stream("libx264", rate=Fraction(footage.fps))
         stream.width, stream.height, stream.pix_fmt = footage.width, footage.height, "yuv420p"
         # x264's macroblock tree reads memory that it never wrote, which changes bytes from run to run.
-        stream.options = {**footage.encoder, "preset": "veryfast", "x264-params": "mbtree=0"}
+        own = footage.encoder.get("x264-params")
+        params = "mbtree=0" if own is None else f"mbtree=0:{own}"
+        stream.options = {**footage.encoder, "preset": "veryfast", "x264-params": params}
         # One thread, so that the bytes do not depend on how many cores there are.
         stream.codec_context.thread_count = 1
         for number, frame in enumerate(film.frames(), 1):
@@ -255,33 +290,12 @@ def _encode(film: Film, path: Path, on_progress: Progress | None) -> None:
             container.mux(packet)
 
 
-def random_cast(dice: Dice, people: tuple[Person, ...], turf: Colour) -> Cast:
-    """Return a look for everybody, and kits that are all told apart by the shirt."""
-    looks = [random_look(dice) for _ in people]
-    heights = dice.rng.normal(1.81, 0.05, len(looks)).clip(1.68, 1.95)
-    kits = distinct_kits(dice, 1 + max(p.kit for p in people), turf)
-    return Cast([kits[p.kit] for p in people], looks, heights)
-
-
-def distinct_kits(dice: Dice, count: int, turf: Colour) -> list[Kit]:
-    """Return kits whose shirts differ from each other and from the grass; the first ones differ most."""
-    chosen: list[Kit] = []
-    apart = [np.array(turf, float)]
-    while len(chosen) < count:
-        kit = random_kit(dice)
-        shirt = np.array(kit.shirt, float)
-        least = max(20, 110 - 12 * len(chosen))
-        if all(np.linalg.norm(shirt - other) > least for other in apart) and not kit.trousers:
-            chosen.append(kit)
-            apart.append(shirt)
-    return chosen
-
-
-def tone_curve(dice: Dice) -> Image:
-    """Return a look-up table (256, 1, 3) of exposure, contrast and colour cast."""
+def tone_curve(dice: Dice, night: float = 0.0) -> Image:
+    """Return a look-up table (256, 1, 3) of exposure, contrast and colour cast, dark by ``night`` (0..1)."""
     level = np.arange(256, dtype=np.float64)[:, None] / 255
     cast = 1 + dice.rng.normal(0, 0.025, 3)
     curve = 255 * level ** dice.uniform(0.85, 1.2) * dice.uniform(0.92, 1.1) * cast + dice.uniform(-4, 10)
+    curve = curve * (1 - 0.5 * night)
     return np.clip(curve, 0, 255).astype(np.uint8)[:, None]
 
 
@@ -315,13 +329,15 @@ def place_exactly(figure: Image, foot: tuple[float, float], scale: float) -> Spr
     left, top, side = math.floor(x), math.floor(y), math.ceil(CANVAS_PX * scale) + 1
     shift = 0.5 * zoom - 0.5
     matrix = np.array([[zoom, 0, x - left + shift], [0, zoom, y - top + shift]])
-    picture: Field = cv2.warpAffine(small, matrix, (side, side)).astype(np.float32)
-    return Sprite(picture, left, top, foot, scale * BODY_PX)
+    picture = cv2.warpAffine(small, matrix, (side, side))
+    x0, y0, width, height = cv2.boundingRect(picture[:, :, 3])
+    trimmed: Field = picture[y0 : y0 + height, x0 : x0 + width].astype(np.float32)
+    return Sprite(trimmed, left + x0, top + y0, foot, scale * BODY_PX)
 
 
 def cast_shadow(frame: Image, sprite: Sprite, fall: tuple[float, float], depth: float) -> None:
     """Lay a sprite's outline onto the frame: what is v pixels above the foot falls to ``v * fall``."""
-    side = sprite.picture.shape[0]
+    side = math.ceil(CANVAS_PX * sprite.body_px / BODY_PX) + 1
     foot_x, foot_y = sprite.foot[0] - sprite.left, sprite.foot[1] - sprite.top
     dx, dy = fall
     reach = math.ceil(sprite.body_px * 1.15)
@@ -331,8 +347,9 @@ def cast_shadow(frame: Image, sprite: Sprite, fall: tuple[float, float], depth: 
     matrix = np.array([[1, -dx, half_width - foot_x + dx * foot_y], [0, -dy, height + dy * foot_y]])
     outline = cv2.GaussianBlur(cv2.warpAffine(sprite.picture[:, :, 3], matrix, size), (3, 3), 0)
     left, top = round(sprite.foot[0]) - half_width, round(sprite.foot[1]) - height
-    x0, y0 = max(0, left), max(0, top)
-    x1, y1 = min(frame.shape[1], left + size[0]), min(frame.shape[0], top + size[1])
+    dark_x, dark_y, dark_width, dark_height = cv2.boundingRect((outline > 0).astype(np.uint8))
+    x0, y0 = max(0, left + dark_x), max(0, top + dark_y)
+    x1, y1 = min(frame.shape[1], left + dark_x + dark_width), min(frame.shape[0], top + dark_y + dark_height)
     if x1 > x0 and y1 > y0:
         dark = outline[y0 - top : y1 - top, x0 - left : x1 - left, None] * (depth / 255)
         under = frame[y0:y1, x0:x1]

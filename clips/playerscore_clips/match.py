@@ -10,6 +10,7 @@ from playerscore_clips.film import Clip, Film, Footage, Progress
 from playerscore_clips.motion import Departure
 from playerscore_clips.stadium import Stadium
 from playerscore_clips.truth import load_truth
+from playerscore_clips.wardrobe import random_cast
 
 __all__ = ["Clip", "ClipSettings", "load_truth", "render_clip"]
 
@@ -62,7 +63,7 @@ def _film(settings: ClipSettings) -> Film:
     moved = motion.play(game, ball, settings.fps, _departure(settings, cameras))
     stadium = Stadium(scenery)
     light = film.random_light(scenery)
-    cast = film.random_cast(scenery, moved.people, stadium.turf)
+    cast = random_cast(scenery, moved.people, stadium.turf)
     footage = Footage(
         *size, settings.fps, settings.seed, settings.noise, film.tone_curve(scenery),
         {"crf": str(settings.crf)},

@@ -32,6 +32,7 @@ class Script:
         self._ball: list[tuple[float, Numbers]] = []
         self._touches: list[tuple[slice, list[int]]] = []
         frames = max(1, round(seconds * fps))
+        self._lying: list[tuple[slice, int]] = []
         self.struggle = np.zeros((frames, len(people)))
         self.fall = np.zeros((frames, len(people)))
         self.fall_to = np.zeros((frames, len(people)))
@@ -78,6 +79,18 @@ class Script:
         parted: Numbers = middle + drift * lasts
         return parted
 
+    def tumble(self, who: int, second: float, lies_s: float, to: float, depth: float = 1.5) -> None:
+        """Have somebody fall within a third of a second, lie, and get up within another two thirds.
+
+        ``to`` is where he falls, from where he faces to his right; ``depth`` how far, pi / 2 lies flat.
+        """
+        times = np.arange(len(self.fall)) / self.fps - second - HEAVINESS_S
+        shape = np.interp(times, [0, 0.25, 0.25 + lies_s, 0.9 + lies_s], [0, depth, depth, 0])
+        self.fall[:, who] = np.maximum(self.fall[:, who], shape)
+        span = slice(max(0, int(np.argmax(times >= 0))), max(1, int((times <= 1.1 + lies_s).sum())))
+        self.fall_to[span, who] = to
+        self._lying.append((span, who))
+
     def loiter(self, who: int, home: Place, spread_m: float = 0.8, second: float = 0.0) -> None:
         """Have somebody walk about near a place from a time on."""
         while second < self.seconds + 1:
@@ -95,11 +108,13 @@ class Script:
             inward = place[span, group].mean(1, keepdims=True) - place[span, group]
             mixed = moved.facing[span, group] * 0.4 + inward / np.maximum(_length(inward), 0.05)
             moved.facing[span, group] = mixed / np.maximum(_length(mixed), 1e-6)
+        for frames, who in self._lying:  # who lies does not turn round on the spot
+            moved.facing[frames, who] = moved.facing[frames.start, who]
         soft = smoothed(self.struggle, self.fps, 0.15).clip(0, 1)
         return replace(
             moved,
             struggle=soft * (soft > 0.02),
-            fall=smoothed(self.fall, self.fps, 0.12).clip(0, 1.6) * (self.fall.max(0) > 0),
+            fall=smoothed(self.fall, self.fps, 0.06).clip(0, 1.57),
             fall_to=self.fall_to,
         )
 

@@ -19,6 +19,10 @@ MARGIN_M = 1.0
 """This far beyond a line somebody still counts as on the pitch: who throws in, or a keeper in his goal."""
 
 
+PLAYING = ("player", "goalkeeper", "referee")
+"""Roles of those whose place is on the pitch; all others belong beside it."""
+
+
 @dataclass(frozen=True)
 class Person:
     """One person who is drawn: who plays, and who stands beside the pitch."""
