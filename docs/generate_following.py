@@ -57,8 +57,8 @@ in the picture and more than .35 of him is visible (a real clip's box says that 
 | `lost_rightly_share` | of the frames without a box: those on which he is not seen, or half covered by another's box |
 | `spearman_tracking_quality` | rank correlation of `tracking_quality` with the true coverage over picks; `spearman_overall` of `overallScore` |
 | `hota`, `idf1` | TrackEval's, on the path as a single track against his, mean over picks |
-| `preview_precision` | boxes of preview frames that match (at least .5, one to one) a person on the pitch; `preview_recall` the share of these people who are matched |
-| `best_pick_is_a_player` | of the preview frames that offer anybody: those whose best track is a person on the pitch |
+| `preview_precision` | boxes of preview frames that match (at least .5, one to one) a person on the pitch; `preview_recall` the share of these people who are matched; `_loose` at .3 |
+| `best_pick_is_a_player` | of the preview frames that offer anybody: those whose best track is (at least .3) a person on the pitch |
 | `coverage_vs_best_tracker` | coverage against ByteTrack's or BoT-SORT's (the better of both) on the same detections of the whole frame at 1280 pixels, with the id held that the tracker gives to the pick |
 | `time_of_before` | processor time of following, of that before; the quicker of two rounds in turns |
 

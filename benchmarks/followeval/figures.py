@@ -70,6 +70,8 @@ def _of_preview(count: PreviewCount | None) -> Json:
     return {
         "preview_precision": _ratio(count.matched, count.offered),
         "preview_recall": _ratio(count.matched, count.people),
+        "preview_precision_loose": _ratio(count.matched_loosely, count.offered),
+        "preview_recall_loose": _ratio(count.matched_loosely, count.people),
         "best_pick_is_a_player": _ratio(count.best_is_player, count.with_best),
     }
 

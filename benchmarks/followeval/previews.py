@@ -7,9 +7,11 @@ from typing import Any, Final
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from followeval.reference import SEEN_SHARE, Reference, iou_xywh
+from followeval.reference import SEEN_SHARE, Floats, Reference, iou_xywh
 
 MATCH_IOU: Final = 0.5
+# Tells boxes that fit badly from boxes on nobody.
+LOOSE_IOU: Final = 0.3
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class PreviewCount:
     people: int = 0
     matched: int = 0
     """People on the pitch who are offered, each once."""
+    matched_loosely: int = 0
     with_best: int = 0
     """Frames that offer anybody."""
     best_is_player: int = 0
@@ -31,7 +34,15 @@ class PreviewCount:
         return PreviewCount(*(a + b for a, b in zip(self.values(), other.values(), strict=True)))
 
     def values(self) -> tuple[int, ...]:
-        return (self.frames, self.offered, self.people, self.matched, self.with_best, self.best_is_player)
+        return (
+            self.frames,
+            self.offered,
+            self.people,
+            self.matched,
+            self.matched_loosely,
+            self.with_best,
+            self.best_is_player,
+        )
 
 
 def count(reference: Reference, preview: Sequence[Mapping[str, Any]]) -> PreviewCount:
@@ -45,14 +56,19 @@ def _frame(reference: Reference, frame: Mapping[str, Any]) -> PreviewCount:
     people = reference.boxes_xywh[there, k]
     tracks = np.array([track[:4] for track in frame["tracks"]], float).reshape(-1, 4)
     overlap = iou_xywh(people[:, None], tracks[None])
-    good = overlap >= MATCH_IOU
-    rows, columns = linear_sum_assignment(-np.where(good, overlap, 0))
-    best = good[:, 0].any() if len(tracks) else False
     return PreviewCount(
         frames=1,
         offered=len(tracks),
         people=len(people),
-        matched=int(good[rows, columns].sum()),
+        matched=_matched(overlap, MATCH_IOU),
+        matched_loosely=_matched(overlap, LOOSE_IOU),
         with_best=int(len(tracks) > 0),
-        best_is_player=int(best),
+        best_is_player=int(len(tracks) > 0 and bool((overlap[:, 0] >= LOOSE_IOU).any())),
     )
+
+
+def _matched(overlap: Floats, least: float) -> int:
+    """How many pairs overlap at least so much when nobody is in two of them."""
+    good = overlap >= least
+    rows, columns = linear_sum_assignment(-np.where(good, overlap, 0))
+    return int(good[rows, columns].sum())

@@ -28,8 +28,10 @@ def rendered(name: str, seed: int, cache: Path) -> Clip:
 
 
 def _code_digest() -> str:
-    code = sorted(Path(scenes.__file__).parent.glob("*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in code)).hexdigest()[:16]
+    """Of the modules that drawing a scene has imported, and of no others."""
+    drawing = sorted(name for name in sys.modules if name.startswith(f"{scenes.__package__}."))
+    code = [Path(str(sys.modules[name].__file__)).read_bytes() for name in drawing]
+    return hashlib.sha256(b"".join(code)).hexdigest()[:16]
 
 
 if __name__ == "__main__":

@@ -188,7 +188,9 @@ def test_a_preview_is_judged_by_its_boxes_on_people_of_the_pitch_each_once() -> 
 
     found = previews.count(world(on_pitch=on_pitch), [frame, {"t": 0.6, "tracks": [[*MATE, 0.5]]}])
 
-    assert found == previews.PreviewCount(2, offered=5, people=4, matched=2, with_best=2, best_is_player=1)
+    assert found == previews.PreviewCount(
+        2, offered=5, people=4, matched=2, matched_loosely=2, with_best=2, best_is_player=1
+    )
 
 
 def test_picks_go_through_something_hard_but_the_last_and_start_where_they_are_seen() -> None:
