@@ -20,7 +20,7 @@ $(PLAYERSCORE_CACHE)/uv/bin/uv:
 	$(PLAYERSCORE_CACHE)/uv/bin/pip install -q uv==$(UV_VERSION)
 
 .venv/.synced: $(filter-out /usr/%,$(UV)) pyproject.toml uv.lock
-	$(UV) sync -q --frozen --group dev --group browser $(EXTRAS)
+	$(UV) sync -q --frozen --group dev --group browser --group bench $(EXTRAS)
 	@touch $@
 
 .PHONY: setup
@@ -133,6 +133,11 @@ bench-cli: setup ## How fast the command line starts, against kubectl and Python
 
 krew: setup ## The plugin's archives and manifest for krew, for every platform, into out/krew
 	$(RUN) python cli/krew/build.py
+
+.PHONY: bench-following
+bench-following: setup ## How well the confirmed player is followed, rendered and real (15 min), into benchmarks/results
+	$(RUN) python benchmarks/following.py
+	$(RUN) python docs/generate.py
 
 bench-policy: setup ## What the policy in CEL costs an API server at the largest preview, into benchmarks/results
 	$(RUN) python benchmarks/policy_cost.py

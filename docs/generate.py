@@ -12,6 +12,7 @@ from typing import Final
 import generate_cli
 import generate_errors
 import generate_faults
+import generate_following
 import generate_metrics
 import generate_settings
 
@@ -20,6 +21,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "cli.md": generate_cli.page,
     "errors.md": generate_errors.page,
     "faults.md": generate_faults.page,
+    "following.md": generate_following.page,
     "metrics.md": generate_metrics.page,
     "settings.md": generate_settings.page,
 }

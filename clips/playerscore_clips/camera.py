@@ -14,9 +14,10 @@ from playerscore_clips.dice import Dice
 
 Numbers = npt.NDArray[np.float64]
 
-STAND = np.array([0.0, -66.0, 20.0])
+STAND = (0.0, -66.0, 20.0)
+"""Where the camera of a broadcast stands, in metres."""
 PERSON_M = 1.8
-MIDDLE_M = float(np.linalg.norm(STAND))
+MIDDLE_M = float(np.linalg.norm(np.array(STAND)))
 """How far the middle of the pitch is from the camera."""
 
 
@@ -29,6 +30,9 @@ class Camera:
     focal_px: float
     width: int
     height: int
+    stand: tuple[float, float, float] = STAND
+    backdrop_blur_px: float = 0.0
+    """How far out of focus everything but the people is, as behind a close-up."""
 
     @property
     def matrix(self) -> Numbers:
@@ -36,7 +40,7 @@ class Camera:
         cp, sp, ct, st = math.cos(self.pan), math.sin(self.pan), math.cos(self.tilt), math.sin(self.tilt)
         rotation = np.array([[cp, -sp, 0.0], [-sp * st, -cp * st, -ct], [sp * ct, cp * ct, -st]])
         lens = np.array([[self.focal_px, 0, self.width / 2], [0, self.focal_px, self.height / 2], [0, 0, 1]])
-        pose: Numbers = np.column_stack([rotation, -rotation @ STAND])
+        pose: Numbers = np.column_stack([rotation, -rotation @ np.array(self.stand)])
         projection: Numbers = lens @ pose
         return projection
 
@@ -57,6 +61,11 @@ class Camera:
     def ground(self) -> Numbers:
         """Return the homography (3, 3) from pitch metres to pixels."""
         return self.plane(np.zeros(3), np.array([1.0, 0, 0]), np.array([0.0, 1, 0]))
+
+    @property
+    def horizon(self) -> float:
+        """Return the row of the picture, counted from above, at which the ground would end."""
+        return self.height / 2 - self.focal_px * math.tan(self.tilt)
 
     def ground_at(self, u: float, v: float) -> Numbers:
         """Return the pitch metres (2,) seen at a pixel."""
@@ -97,7 +106,21 @@ def follow_ball(
     zoom = 1 + 0.07 * wander(dice, frames, fps, 4.0)
     focal = person_px * MIDDLE_M / PERSON_M * np.clip(zoom, 0.85, 1.2)
     shake = [wander(dice, frames, fps, 0.35) * 0.3 / focal for _ in range(2)]
-    offset = aim - STAND[:2]
-    pan = np.arctan2(offset[:, 0], offset[:, 1]) + shake[0]
-    tilt = np.arctan2(STAND[2], np.hypot(offset[:, 0], offset[:, 1])) + shake[1]
-    return [Camera(float(p), float(t), float(f), *size) for p, t, f in zip(pan, tilt, focal, strict=True)]
+    return look_at(STAND, aim, focal, size, np.array(shake))
+
+
+def look_at(stand: tuple[float, float, float], aim: Numbers, focal_px: Numbers, size: tuple[int, int],
+            shake: Numbers | None = None, aim_m: float = 0.0, blur_px: float = 0.0) -> list[Camera]:  # fmt: skip
+    """Return a camera for every frame that looks from ``stand`` at ``aim`` (frames, 2), ``aim_m`` above ground.
+
+    ``shake`` (2, frames) is added to pan and tilt, in radians.
+    """
+    offset = aim - np.array(stand[:2])
+    pan = np.arctan2(offset[:, 0], offset[:, 1])
+    tilt = np.arctan2(stand[2] - aim_m, np.hypot(offset[:, 0], offset[:, 1]))
+    if shake is not None:
+        pan, tilt = pan + shake[0], tilt + shake[1]
+    return [
+        Camera(float(p), float(t), float(f), *size, stand, blur_px)
+        for p, t, f in zip(pan, tilt, focal_px, strict=True)
+    ]

@@ -7,7 +7,7 @@ x to his right, y forward and z up.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -93,6 +93,10 @@ class Pose:
     arms: tuple[Arm, Arm]
     lift: float = 0.0
     """How far the lower foot is above the ground."""
+    fall: float = 0.0
+    """How far he has fallen over: 0 stands, pi / 2 lies."""
+    fall_to: float = 0.0
+    """Where to: 0 = on his face, pi / 2 = on his right side."""
 
 
 @dataclass(frozen=True)
@@ -238,6 +242,18 @@ def gait_pose(phase: float, speed_mps: float) -> Pose:
     return Pose(at(0.02, 0.03, 0.06, 0.16, 0.28), 0.0, (legs[0], legs[1]), (arms[0], arms[1]), lift=bounce)
 
 
+def struggling(pose: Pose, share: float, phase: float) -> Pose:
+    """Return the pose of somebody who pushes and pulls another, by ``share`` (0..1), while he moves on."""
+    sway = math.sin(2 * math.pi * phase)
+    arms = [
+        Arm(arm.swing * (1 - share) + share * (0.9 + 0.5 * q * sway), arm.raise_ + share * 0.4, arm.elbow)
+        for q, arm in zip((-1, 1), pose.arms, strict=True)
+    ]
+    legs = [replace(leg, spread=leg.spread + 0.14 * share) for leg in pose.legs]
+    lean, roll = pose.lean + share * (0.22 + 0.15 * sway), pose.roll + 0.12 * share * sway
+    return replace(pose, lean=lean, roll=roll, legs=(legs[0], legs[1]), arms=(arms[0], arms[1]))
+
+
 def cadence_hz(speed_mps: float) -> float:
     """Return how many strides (two steps) a second go with a speed."""
     return float(np.interp(speed_mps, _SPEEDS, (0.15, 0.5, 0.95, 1.4, 1.9)))
@@ -304,15 +320,44 @@ def _skeleton(pose: Pose, build: float) -> _Skeleton:
     ]
     standing = [_Limb(tuple(joint + pelvis for joint in leg.joints)) for leg in legs]
     head = neck + 0.105 * (up * 0.9 + np.array([0.0, 0.1, 0.0]))
-    return _Skeleton(pelvis, neck, head, up, side, (standing[0], standing[1]), (arms[0], arms[1]))
+    bones = _Skeleton(pelvis, neck, head, up, side, (standing[0], standing[1]), (arms[0], arms[1]))
+    return _fallen(bones, pose) if pose.fall else bones
+
+
+def _fallen(bones: _Skeleton, pose: Pose) -> _Skeleton:
+    """Return the bones turned over towards where he falls, his middle staying above his place."""
+    way = np.array([math.sin(pose.fall_to), math.cos(pose.fall_to), 0.0])
+    axis = np.array([way[1], -way[0], 0.0])
+    cos, sin = math.cos(pose.fall), math.sin(pose.fall)
+
+    def turned(v: Vector) -> Vector:
+        crossed = np.cross(v, axis) * sin  # towards the way for what points up
+        rest: Vector = v * cos + crossed + axis * (axis @ v) * (1 - cos)
+        return rest
+
+    middle = 0.45 * sin * way - np.array([0.0, 0.0, 0.06 * sin])
+
+    def put(joint: Vector) -> Vector:
+        there = turned(joint) - middle
+        return np.array([there[0], there[1], max(there[2], 0.03)])
+
+    def limb(old: _Limb) -> _Limb:
+        return _Limb(tuple(put(joint) for joint in old.joints))
+
+    legs, arms = [limb(leg) for leg in bones.legs], [limb(arm) for arm in bones.arms]
+    return _Skeleton(
+        put(bones.pelvis), put(bones.neck), put(bones.head), turned(bones.up), turned(bones.side),
+        (legs[0], legs[1]), (arms[0], arms[1]),
+    )  # fmt: skip
 
 
 class _Painter:
     """Draws the parts of one body, each where the view puts it."""
 
-    def __init__(self, kit: Kit, look: Look, skeleton: _Skeleton, view: View) -> None:
-        self.kit, self.look, self.bones = kit, look, skeleton
-        self.canvas: Image = np.zeros((CANVAS_PX, CANVAS_PX, 4), np.uint8)
+    def __init__(self, kit: Kit, look: Look, skeleton: _Skeleton, view: View, fineness: int) -> None:
+        self.kit, self.look, self.bones, self.fineness = kit, look, skeleton, fineness
+        self.canvas: Image = np.zeros((CANVAS_PX * fineness, CANVAS_PX * fineness, 4), np.uint8)
+        self._body, self._foot = BODY_PX * fineness, (FOOT_X * fineness, FOOT_Y * fineness)
         self._cos, self._sin = math.cos(view.heading), math.sin(view.heading)
         self._cos_up, self._sin_up = math.cos(view.elevation), math.sin(view.elevation)
 
@@ -323,10 +368,13 @@ class _Painter:
     def pixel(self, point: Vector) -> Pixel:
         across = point[0] * self._cos - point[1] * self._sin
         down = -point[2] * self._cos_up + self.depth(point) * self._sin_up
-        return round(FOOT_X + across * BODY_PX), round(FOOT_Y + down * BODY_PX)
+        return round(self._foot[0] + across * self._body), round(self._foot[1] + down * self._body)
+
+    def thick(self, share: float) -> int:
+        return max(1, round(share * self._body))
 
     def limb(self, start: Vector, end: Vector, colour: Colour, width: float) -> None:
-        cv2.line(self.canvas, self.pixel(start), self.pixel(end), (*colour, 255), _thick(width))
+        cv2.line(self.canvas, self.pixel(start), self.pixel(end), (*colour, 255), self.thick(width))
 
     def leg(self, limb: _Limb) -> None:
         hip, knee, ankle, toe = limb.joints
@@ -346,7 +394,7 @@ class _Painter:
         kit, skin, width = self.kit, self.look.skin, 0.055 * self.look.build
         self.limb(elbow, hand, kit.sleeves if kit.long_sleeves else skin, width * 0.85)
         self.limb(shoulder, elbow, skin, width)
-        cv2.circle(self.canvas, self.pixel(hand), _thick(0.024), (*skin, 255), -1)
+        cv2.circle(self.canvas, self.pixel(hand), self.thick(0.024), (*skin, 255), -1)
         sleeve = 1.0 if kit.long_sleeves else 0.75
         self.limb(shoulder, shoulder + (elbow - shoulder) * sleeve, kit.sleeves, width * 1.25)
 
@@ -358,9 +406,9 @@ class _Painter:
         ends = (collar + shoulders, collar - shoulders, bones.pelvis - hips, bones.pelvis + hips)
         corners = [self.pixel(point) for point in ends]
         mask = np.zeros(self.canvas.shape[:2], np.uint8)
-        cv2.line(mask, self.pixel(top), self.pixel(bottom), 255, _thick(self.look.torso_width))
+        cv2.line(mask, self.pixel(top), self.pixel(bottom), 255, self.thick(self.look.torso_width))
         cv2.fillConvexPoly(mask, cv2.convexHull(np.array(corners)), 255)
-        cv2.line(mask, corners[0], corners[1], 255, _thick(0.06))
+        cv2.line(mask, corners[0], corners[1], 255, self.thick(0.06))
         self._cloth(mask)
         if self.kit.number is not None:
             printed = self.canvas.copy()
@@ -371,27 +419,31 @@ class _Painter:
     def _cloth(self, mask: Image) -> None:
         rows, columns = np.nonzero(mask)
         self.canvas[rows, columns] = (*self.kit.shirt, 255)
-        second = _pattern(self.kit, columns - FOOT_X, rows - FOOT_Y)
+        second = _pattern(
+            self.kit, (columns - self._foot[0]) / self.fineness, (rows - self._foot[1]) / self.fineness
+        )
         if second is not None:
             self.canvas[rows[second], columns[second]] = (*self.kit.second, 255)
 
     def _number(self, shirt: Image, at: Pixel, colour: Colour) -> None:
         paint = (*colour, 255)
         if self.look.shirt_number is not None:
-            place = (at[0] - _thick(0.05), at[1] + _thick(0.05))
-            text, scale = str(self.look.shirt_number), 0.0045 * BODY_PX
-            cv2.putText(shirt, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, paint, _thick(0.02))
+            place = (at[0] - self.thick(0.05), at[1] + self.thick(0.05))
+            text, scale = str(self.look.shirt_number), 0.0045 * self._body
+            cv2.putText(shirt, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, paint, self.thick(0.02))
             return
         half, drop = self.look.number_size
-        upper = (at[0] - _thick(half), at[1] - _thick(0.035))
-        cv2.rectangle(shirt, upper, (at[0] + _thick(half), at[1] + _thick(drop)), paint, -1)
+        upper = (at[0] - self.thick(half), at[1] - self.thick(0.035))
+        cv2.rectangle(shirt, upper, (at[0] + self.thick(half), at[1] + self.thick(drop)), paint, -1)
 
     def head(self) -> None:
         x, y = self.pixel(self.bones.head)
-        radius = _thick(self.look.head_radius)
+        radius = self.thick(self.look.head_radius)
         skin = (*self.look.skin, 255)
-        cv2.line(self.canvas, self.pixel(self.bones.neck), (x, y), skin, _thick(0.06))
+        cv2.line(self.canvas, self.pixel(self.bones.neck), (x, y), skin, self.thick(0.06))
         cv2.ellipse(self.canvas, (x, y), (max(1, int(radius * 0.85)), radius), 0, 0, 360, skin, -1)
+        if self.fineness > 2 and self._cos > -0.1:
+            self._face(x, y, radius)
         if self.look.hair is None:
             return
         hair = (*self.look.hair, 255)
@@ -401,9 +453,31 @@ class _Painter:
             crown = (x + int(self._sin * radius * 0.3), y - radius // 4)
             cv2.ellipse(self.canvas, crown, (radius, int(radius * 0.8)), 0, 180, 360, hair, -1)
 
-
-def _thick(share: float) -> int:
-    return max(1, round(share * BODY_PX))
+    def _face(self, x: int, y: int, radius: int) -> None:
+        """Draw brows, eyes, nose and mouth, for who is seen from near."""
+        dark = (*(round(c * 0.35) for c in self.look.skin), 255)
+        shadow = (*(round(c * 0.72) for c in self.look.skin), 255)
+        turn = x + self._sin * radius * 0.55
+        cv2.ellipse(
+            self.canvas,
+            (x, y + radius // 3),
+            (radius // 2, radius // 2),
+            0,
+            20,
+            160,
+            shadow,
+            self.thick(0.008),
+        )
+        for side in (-1, 1):
+            eye = (round(turn + side * radius * 0.33 * self._cos), round(y - radius * 0.02))
+            brow = (eye[0] - radius // 6, eye[1] - radius // 4), (eye[0] + radius // 6, eye[1] - radius // 4)
+            cv2.circle(self.canvas, eye, self.thick(0.006), dark, -1)
+            cv2.line(self.canvas, *brow, dark, self.thick(0.006))
+        nose = (round(turn), round(y + radius * 0.3))
+        cv2.line(self.canvas, (nose[0], y), nose, shadow, self.thick(0.01))
+        mouth = round(y + radius * 0.58)
+        half = max(1, round(radius * 0.22 * self._cos))
+        cv2.line(self.canvas, (nose[0] - half, mouth), (nose[0] + half, mouth), dark, self.thick(0.006))
 
 
 def _pattern(kit: Kit, x: Coordinates, y: Coordinates) -> npt.NDArray[np.bool_] | None:
@@ -421,13 +495,13 @@ def _pattern(kit: Kit, x: Coordinates, y: Coordinates) -> npt.NDArray[np.bool_] 
     return None if test is None else test()
 
 
-def draw_figure(kit: Kit, look: Look, pose: Pose, view: View) -> Image:
+def draw_figure(kit: Kit, look: Look, pose: Pose, view: View, fineness: int = 1) -> Image:
     """Return a body of ``BODY_PX`` height as (176, 176, 4) BGRA; the feet stand at (FOOT_X, FOOT_Y).
 
-    Colours are multiplied with the transparency already, so the picture may be resized and blended as it is.
+    All of it is ``fineness`` times as large, for who is near. Colours are multiplied with the transparency already, so the picture may be resized and blended as it is.
     """
     bones = _skeleton(pose, look.build)
-    painter = _Painter(kit, look, bones, view)
+    painter = _Painter(kit, look, bones, view, fineness)
     parts: list[tuple[float, Callable[[], None]]] = [
         (0.02, painter.torso),
         (painter.depth(bones.head) + 0.06, painter.head),

@@ -1,43 +1,18 @@
 """Match-like clips: a broadcast camera on a game that never took place, with the truth of every frame."""
 
-import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from fractions import Fraction
+from dataclasses import dataclass
 from pathlib import Path
 
-import av
-import cv2
-import numpy as np
-import numpy.typing as npt
-
-from playerscore_clips import colours, motion
-from playerscore_clips.camera import PERSON_M, STAND, Camera, follow_ball
-from playerscore_clips.dice import Dice, Field, Image
-from playerscore_clips.figures import (
-    BODY_PX,
-    CANVAS_PX,
-    FOOT_X,
-    FOOT_Y,
-    Kit,
-    View,
-    draw_figure,
-    gait_pose,
-    random_kit,
-    random_look,
-)
-from playerscore_clips.motion import Departure, Motion
-from playerscore_clips.sprites import Layer, Sprite
+from playerscore_clips import film, motion
+from playerscore_clips.camera import Camera, follow_ball
+from playerscore_clips.dice import Dice
+from playerscore_clips.film import Clip, Film, Footage, Progress
+from playerscore_clips.motion import Departure
 from playerscore_clips.stadium import Stadium
-from playerscore_clips.truth import Truth, load_truth, save_truth
+from playerscore_clips.truth import load_truth
+from playerscore_clips.wardrobe import random_cast
 
 __all__ = ["Clip", "ClipSettings", "load_truth", "render_clip"]
-
-Numbers = npt.NDArray[np.float64]
-_SOFT_EDGE = np.array([-0.25, -0.25, 0.25, 0.25])
-"""Boxes are this much wider than the solid pixels, as in training."""
-Progress = Callable[[int, int], None]
-"""Told how many frames are done, and of how many."""
 
 
 @dataclass(frozen=True)
@@ -69,277 +44,39 @@ class ClipSettings:
         return max(1, round(self.seconds * self.fps))
 
 
-@dataclass(frozen=True)
-class Clip:
-    """Where a rendered clip lies."""
-
-    video: Path
-    truth: Path
-
-
 def render_clip(settings: ClipSettings, out_dir: Path, on_progress: Progress | None = None) -> Clip:
     """Draw a match, write ``match-<seed>.mp4`` (H.264) and its truth into ``out_dir``, and return both.
 
     The pixels and the truth depend on the settings alone.
     """
-    out_dir.mkdir(parents=True, exist_ok=True)
     name = f"match-{settings.seed}{'-leaves' if settings.leaves else ''}"
-    clip = Clip(out_dir / f"{name}.mp4", out_dir / f"{name}.truth.json.gz")
-    match = _Match(settings)
-    _encode(match.frames(), settings, clip.video, on_progress)
-    save_truth(match.truth(), clip.truth)
-    return clip
+    return film.write(_film(settings), out_dir, name, on_progress)
 
 
-def _encode(
-    frames: Iterator[Image], settings: ClipSettings, path: Path, on_progress: Progress | None
-) -> None:
-    """Write frames as H.264 with the index in front, so that it plays while it loads."""
-    with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
-        stream = container.add_stream("libx264", rate=Fraction(settings.fps))
-        stream.width, stream.height, stream.pix_fmt = settings.width, settings.height, "yuv420p"
-        # x264's macroblock tree reads memory that it never wrote, which changes bytes from run to run.
-        stream.options = {"crf": str(settings.crf), "preset": "veryfast", "x264-params": "mbtree=0"}
-        # One thread, so that the bytes do not depend on how many cores there are.
-        stream.codec_context.thread_count = 1
-        for number, frame in enumerate(frames, 1):
-            planes = cv2.cvtColor(frame, cv2.COLOR_BGR2YUV_I420)
-            for packet in stream.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p")):
-                container.mux(packet)
-            if on_progress is not None:
-                on_progress(number, settings.frames)
-        for packet in stream.encode():
-            container.mux(packet)
+def _film(settings: ClipSettings) -> Film:
+    """Return one game, planned: who plays, how they move, what the camera does."""
+    game, scenery, grain = (Dice((settings.seed, stream)) for stream in range(3))
+    calm_s = 0.5 * settings.seconds if settings.leaves else 0.0
+    ball = motion.ball_path(game, settings.frames, settings.fps, calm_s)
+    size = (settings.width, settings.height)
+    cameras = follow_ball(game, ball, settings.fps, size, settings.person_px)
+    moved = motion.play(game, ball, settings.fps, _departure(settings, cameras))
+    stadium = Stadium(scenery)
+    light = film.random_light(scenery)
+    cast = random_cast(scenery, moved.people, stadium.turf)
+    footage = Footage(
+        *size, settings.fps, settings.seed, settings.noise, film.tone_curve(scenery),
+        {"crf": str(settings.crf)},
+    )  # fmt: skip
+    return Film(footage, cast, moved, cameras, stadium, light, grain)
 
 
-@dataclass(frozen=True)
-class _Light:
-    """How the ground is lit: where shadows fall, in metres per metre of height, and how dark."""
-
-    falls: tuple[tuple[float, float], ...]
-    depth: float
-
-    @staticmethod
-    def random(dice: Dice) -> "_Light":
-        angle = dice.uniform(0, 2 * math.pi)
-        if dice.chance(0.5):
-            length = dice.uniform(0.4, 1.3)
-            return _Light(((length * math.cos(angle), length * math.sin(angle)),), dice.uniform(0.3, 0.5))
-        masts = [angle + q * math.pi / 2 for q in range(4)]
-        return _Light(tuple((0.5 * math.cos(a), 0.5 * math.sin(a)) for a in masts), dice.uniform(0.1, 0.2))
-
-
-@dataclass
-class _Record:
-    """The truth as it grows, one row per frame."""
-
-    boxes: list[Numbers] = field(default_factory=list)
-    visible: list[Numbers] = field(default_factory=list)
-
-
-class _Match:
-    """One game: who plays, how they move, what the camera does; draws it frame by frame."""
-
-    def __init__(self, settings: ClipSettings) -> None:
-        self.settings = settings
-        game, scenery, self._grain = (Dice((settings.seed, stream)) for stream in range(3))
-        calm_s = 0.5 * settings.seconds if settings.leaves else 0.0
-        ball = motion.ball_path(game, settings.frames, settings.fps, calm_s)
-        size = (settings.width, settings.height)
-        self._cameras = follow_ball(game, ball, settings.fps, size, settings.person_px)
-        self._motion = motion.play(game, ball, settings.fps, self._departure())
-        self._stadium = Stadium(scenery)
-        self._light = _Light.random(scenery)
-        self._looks = [random_look(scenery) for _ in self._motion.people]
-        self._heights = scenery.rng.normal(1.81, 0.05, len(self._looks)).clip(1.68, 1.95)
-        self._kits = _kits(scenery, self._motion, self._stadium.turf)
-        self._layer = Layer(settings.height, settings.width)
-        self._noise = self._paint_noise()
-        self._tone = _tone_curve(scenery)
-        self._record = _Record()
-
-    def _departure(self) -> Departure | None:
-        if not self.settings.leaves:
-            return None
-        edges = [
-            camera.ground_at(column, camera.height)[1]
-            for camera in self._cameras[len(self._cameras) // 3 :]
-            for column in (0, camera.width / 2, camera.width)
-        ]
-        return Departure(0.5 * self.settings.seconds, float(min(edges)))
-
-    def _paint_noise(self) -> Image:
-        shape = (self.settings.height + 64, self.settings.width + 64, 3)
-        grain = self._grain.rng.normal(0, 1, (*shape[:2], 1)) + 0.5 * self._grain.rng.normal(0, 1, shape)
-        return np.clip(128 + grain * self.settings.noise, 0, 255).astype(np.uint8)
-
-    def frames(self) -> Iterator[Image]:
-        """Yield every frame (height, width, 3), BGR, and remember its truth."""
-        for number, camera in enumerate(self._cameras):
-            frame = self._stadium.draw(camera)
-            self._draw_people(number, camera, frame)
-            yield self._photograph(frame)
-
-    def _photograph(self, frame: Image) -> Image:
-        frame = cv2.GaussianBlur(frame, (3, 3), 0.55)
-        y, x = self._grain.integer(0, 64), self._grain.integer(0, 64)
-        noise = self._noise[y : y + self.settings.height, x : x + self.settings.width]
-        grained: Image = cv2.addWeighted(cv2.LUT(frame, self._tone), 1.0, noise, 1.0, -128)
-        return grained
-
-    def _draw_people(self, number: int, camera: Camera, frame: Image) -> None:
-        place = self._motion.place[number]
-        feet = camera.pixels(np.column_stack([place, np.zeros(len(place))]))
-        sprites = {
-            who: self._sprite(number, who, camera, feet[who])
-            for who in np.argsort(-feet[:, 2]).tolist()
-            if _near_picture(feet[who], camera)
-        }
-        for who, sprite in sprites.items():
-            self._shadows(camera, frame, sprite, place[who])
-        self._draw_ball(number, camera, frame)
-        self._layer.clear()
-        for who, sprite in sprites.items():
-            self._layer.paste(frame, sprite, who)
-        self._note(sprites, len(place))
-
-    def _sprite(self, number: int, who: int, camera: Camera, foot: Numbers) -> Sprite:
-        moved = self._motion
-        pose = gait_pose(float(moved.phase[number, who]), float(moved.speed[number, who]))
-        view = _view(moved.place[number, who], moved.facing[number, who])
-        figure = draw_figure(self._kits[who], self._looks[who], pose, view)
-        scale = camera.focal_px * self._heights[who] / float(foot[2]) / BODY_PX
-        return place_exactly(figure, (float(foot[0]), float(foot[1])), float(scale))
-
-    def _shadows(self, camera: Camera, frame: Image, sprite: Sprite, place: Numbers) -> None:
-        ends = np.array([[*place, 0.0], *([place[0] + x, place[1] + y, 0.0] for x, y in self._light.falls)])
-        points = camera.pixels(ends)[:, :2]
-        one_metre = sprite.body_px / PERSON_M
-        for end in points[1:]:
-            fall = (end - points[0]) / one_metre
-            cast_shadow(frame, sprite, (float(fall[0]), float(fall[1])), self._light.depth)
-
-    def _draw_ball(self, number: int, camera: Camera, frame: Image) -> None:
-        x, y = self._motion.ball[number]
-        u, v, depth = camera.pixels(np.array([[x, y, 0.11]]))[0]
-        radius = max(1.2, 0.13 * camera.focal_px / depth)
-        at = (round(u * 16), round(v * 16))
-        shadow = (round(u * 16), round((v + radius * 0.8) * 16))
-        cv2.circle(
-            frame, shadow, round(radius * 14), colours.shade(self._stadium.turf, 0.6), -1, cv2.LINE_AA, 4
-        )
-        cv2.circle(frame, at, round(radius * 16), (240, 240, 240), -1, cv2.LINE_AA, 4)
-
-    def _note(self, sprites: dict[int, Sprite], count: int) -> None:
-        boxes, visible = np.full((count, 4), np.nan), np.zeros(count)
-        seen = self._layer.visible_px(count)
-        width, height = self.settings.width, self.settings.height
-        for who, sprite in sprites.items():
-            box = sprite.box()
-            if box is None:
-                continue
-            edges = np.array(box) + _SOFT_EDGE
-            x0, y0, x1, y1 = edges.clip(0, [width, height, width, height]) / [width, height, width, height]
-            if (x1 - x0) * width > 1 and (y1 - y0) * height > 1:
-                boxes[who] = x0, y0, x1 - x0, y1 - y0
-                visible[who] = seen[who] / max(1, int(sprite.solid.sum()))
-        self._record.boxes.append(boxes)
-        self._record.visible.append(visible)
-
-    def truth(self) -> Truth:
-        """Return the truth of the frames drawn."""
-        boxes, visible = np.array(self._record.boxes), np.array(self._record.visible)
-        people = self._motion.people
-        settings = self.settings
-        return Truth(
-            fps=float(settings.fps),
-            width=settings.width,
-            height=settings.height,
-            seed=settings.seed,
-            people=people,
-            ground_to_image=np.array([camera.ground / camera.ground[2, 2] for camera in self._cameras]),
-            _boxes={p.id: boxes[:, p.id] for p in people},
-            _visible={p.id: visible[:, p.id] for p in people},
-            _pitch={p.id: self._motion.place[:, p.id] for p in people},
-        )
-
-
-def _near_picture(foot: Numbers, camera: Camera) -> bool:
-    """Return whether any part of somebody whose foot is at u, v, depth may be in the picture."""
-    u, v, depth = foot
-    if depth < 2:
-        return False
-    reach = 2.2 * camera.focal_px / depth
-    return bool(-reach < u < camera.width + reach and -reach < v < camera.height + 1.2 * reach)
-
-
-def _view(place: Numbers, facing: Numbers) -> View:
-    """Return from where the camera sees somebody who stands at a place and faces somewhere."""
-    to_camera = STAND[:2] - place
-    distance = float(np.linalg.norm(to_camera))
-    toward = to_camera / distance
-    right = np.array([-toward[1], toward[0]])
-    heading = math.atan2(-float(facing @ right), float(facing @ toward))
-    return View(heading, math.atan2(float(STAND[2]) - 0.9, distance))
-
-
-def _kits(dice: Dice, moved: Motion, turf: tuple[int, int, int]) -> list[Kit]:
-    """Return everybody's kit: two teams, two goalkeepers and a referee, all told apart by the shirt."""
-    chosen: list[Kit] = []
-    apart = [np.array(turf, float)]
-    while len(chosen) < 5:
-        kit = random_kit(dice)
-        shirt = np.array(kit.shirt, float)
-        if (
-            all(np.linalg.norm(shirt - other) > 110 - 12 * len(chosen) for other in apart)
-            and not kit.trousers
-        ):
-            chosen.append(kit)
-            apart.append(shirt)
-    first, second, keeper, other_keeper, referee = chosen
-    kits = {(0, "player"): first, (1, "player"): second, (0, "goalkeeper"): keeper,
-            (1, "goalkeeper"): other_keeper, (None, "referee"): referee}  # fmt: skip
-    return [kits[person.team, person.role] for person in moved.people]
-
-
-def _tone_curve(dice: Dice) -> Image:
-    """Return a look-up table (256, 1, 3) of exposure, contrast and colour cast."""
-    level = np.arange(256, dtype=np.float64)[:, None] / 255
-    cast = 1 + dice.rng.normal(0, 0.025, 3)
-    curve = 255 * level ** dice.uniform(0.85, 1.2) * dice.uniform(0.92, 1.1) * cast + dice.uniform(-4, 10)
-    return np.clip(curve, 0, 255).astype(np.uint8)[:, None]
-
-
-def place_exactly(figure: Image, foot: tuple[float, float], scale: float) -> Sprite:
-    """Return a figure resized by ``scale`` with its foot at fractions of a pixel, so that it glides."""
-    size = CANVAS_PX
-    while scale < 0.5 * size / CANVAS_PX and size > 22:
-        size //= 2
-    small = figure if size == CANVAS_PX else cv2.resize(figure, (size, size), interpolation=cv2.INTER_AREA)
-    zoom = scale * CANVAS_PX / size
-    x, y = foot[0] - FOOT_X * scale, foot[1] - FOOT_Y * scale
-    left, top, side = math.floor(x), math.floor(y), math.ceil(CANVAS_PX * scale) + 1
-    shift = 0.5 * zoom - 0.5
-    matrix = np.array([[zoom, 0, x - left + shift], [0, zoom, y - top + shift]])
-    picture: Field = cv2.warpAffine(small, matrix, (side, side)).astype(np.float32)
-    return Sprite(picture, left, top, foot, scale * BODY_PX)
-
-
-def cast_shadow(frame: Image, sprite: Sprite, fall: tuple[float, float], depth: float) -> None:
-    """Lay a sprite's outline onto the frame: what is v pixels above the foot falls to ``v * fall``."""
-    side = sprite.picture.shape[0]
-    foot_x, foot_y = sprite.foot[0] - sprite.left, sprite.foot[1] - sprite.top
-    dx, dy = fall
-    reach = math.ceil(sprite.body_px * 1.15)
-    half_width = side // 2 + math.ceil(reach * abs(dx))
-    height = math.ceil(reach * abs(dy)) + side // 3
-    size = (2 * half_width + 1, 2 * height + 1)
-    matrix = np.array([[1, -dx, half_width - foot_x + dx * foot_y], [0, -dy, height + dy * foot_y]])
-    outline = cv2.GaussianBlur(cv2.warpAffine(sprite.picture[:, :, 3], matrix, size), (3, 3), 0)
-    left, top = round(sprite.foot[0]) - half_width, round(sprite.foot[1]) - height
-    x0, y0 = max(0, left), max(0, top)
-    x1, y1 = min(frame.shape[1], left + size[0]), min(frame.shape[0], top + size[1])
-    if x1 > x0 and y1 > y0:
-        dark = outline[y0 - top : y1 - top, x0 - left : x1 - left, None] * (depth / 255)
-        under = frame[y0:y1, x0:x1]
-        under[:] = under * (1 - dark)
+def _departure(settings: ClipSettings, cameras: list[Camera]) -> Departure | None:
+    if not settings.leaves:
+        return None
+    edges = [
+        camera.ground_at(column, camera.height)[1]
+        for camera in cameras[len(cameras) // 3 :]
+        for column in (0, camera.width / 2, camera.width)
+    ]
+    return Departure(0.5 * settings.seconds, float(min(edges)))

@@ -12,12 +12,14 @@ import numpy.typing as npt
 from playerscore_clips.camera import smoothed
 from playerscore_clips.dice import Dice
 from playerscore_clips.figures import cadence_hz
-from playerscore_clips.truth import Person
+from playerscore_clips.truth import TOUCHLINE_M, Person
 
 Numbers = npt.NDArray[np.float64]
 
-HALF_LENGTH_M, HALF_WIDTH_M = 52.5, 34.0
+HALF_LENGTH_M, HALF_WIDTH_M = TOUCHLINE_M
 TEAM = 10
+KEEPER_KIT, REFEREE_KIT = 2, 4
+"""Kits 0 and 1 are the teams', 2 and 3 their keepers'."""
 ACCELERATION = 4.0
 ROOM_M = 0.7
 """Nearer than this people give way to each other."""
@@ -42,6 +44,30 @@ class Motion:
     """Unit vectors."""
     phase: Numbers
     """Of the stride, 0..1 and on."""
+    struggle: Numbers | None = None
+    """How much somebody pushes and pulls, 0..1."""
+    fall: Numbers | None = None
+    """How far somebody has fallen over, in radians: pi / 2 lies."""
+    fall_to: Numbers | None = None
+    """Where to, in radians from where he faces to his right."""
+
+    def at(self, moments: Numbers) -> "Motion":
+        """Return the motion at other moments (frames,), counted in its own frames, in any order and pace."""
+        rows = moments.clip(0, len(self.ball) - 1)
+        before = np.floor(rows).astype(int)
+        after, share = np.minimum(before + 1, len(self.ball) - 1), rows - before
+
+        def taken(values: Numbers) -> Numbers:
+            weight = share.reshape(-1, *[1] * (values.ndim - 1))
+            between: Numbers = values[before] * (1 - weight) + values[after] * weight
+            return between
+
+        def taken_if_any(values: Numbers | None) -> Numbers | None:
+            return None if values is None else taken(values)
+
+        walk = (taken(values) for values in (self.ball, self.place, self.speed, self.facing, self.phase))
+        acts = (taken_if_any(values) for values in (self.struggle, self.fall, self.fall_to))
+        return Motion(self.people, *walk, *acts)
 
 
 @dataclass(frozen=True)
@@ -76,8 +102,9 @@ def cast_of(leaver: int | None = None) -> tuple[Person, ...]:
     """Return ten players of each team, two goalkeepers and the referee; ids are their order."""
     roles = [(team, "player") for team in (0, 1) for _ in range(TEAM)]
     roles += [(0, "goalkeeper"), (1, "goalkeeper")]
-    people = [Person(i, team, role, i == leaver) for i, (team, role) in enumerate(roles)]
-    return (*people, Person(len(people), None, "referee"))
+    kits = [0] * TEAM + [1] * TEAM + [KEEPER_KIT, KEEPER_KIT + 1]
+    people = [Person(i, team, role, kits[i], i == leaver) for i, (team, role) in enumerate(roles)]
+    return (*people, Person(len(people), None, "referee", REFEREE_KIT))
 
 
 def play(dice: Dice, ball: Numbers, fps: float, departure: Departure | None = None) -> Motion:
@@ -91,11 +118,17 @@ def play(dice: Dice, ball: Numbers, fps: float, departure: Departure | None = No
         moving = moving + _limited(wanted - moving, ACCELERATION / fps)
         now = now + moving / fps
         place[frame], velocity[frame] = now, moving
+    return walked(dice, plan.people, ball, place, velocity, fps)
+
+
+def walked(dice: Dice, people: tuple[Person, ...], ball: Numbers, place: Numbers, velocity: Numbers,
+           fps: float) -> Motion:  # fmt: skip
+    """Return the motion of people who are at ``place`` (frames, people, 2), with strides and looks that suit."""
     speed = np.linalg.norm(velocity, axis=2)
     facing = _facing(velocity, speed, ball, place, fps)
     strides = np.vectorize(cadence_hz)(speed)
-    phase = np.cumsum(strides, 0) / fps + dice.rng.random(count)
-    return Motion(plan.people, ball, place, speed, facing, phase)
+    phase = np.cumsum(strides, 0) / fps + dice.rng.random(len(people))
+    return Motion(people, ball, place, speed, facing, phase)
 
 
 def _limited(vectors: Numbers, most: float | Numbers) -> Numbers:

@@ -67,6 +67,11 @@ class Layer:
         under[:] = under * (1 - part[:, :, 3:] / 255.0) + part[:, :, :3]
         self._owner[y0:y1, x0:x1][part[:, :, 3] > SOLID] = owner
 
+    def cover(self, mask: npt.NDArray[np.bool_], left: int, top: int) -> None:
+        """Let something that is nobody hide everybody where ``mask`` (h, w) says."""
+        part = self._owner[top : top + mask.shape[0], left : left + mask.shape[1]]
+        part[mask[: part.shape[0], : part.shape[1]]] = -1
+
     def visible_px(self, owners: int) -> npt.NDArray[np.int64]:
         """Return how many pixels of each owner 0..owners-1 are in front."""
         return np.bincount(self._owner[self._owner >= 0].ravel(), minlength=owners)

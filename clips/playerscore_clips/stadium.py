@@ -12,6 +12,7 @@ from playerscore_clips import colours, surroundings
 from playerscore_clips.blending import blend_field
 from playerscore_clips.camera import Camera
 from playerscore_clips.dice import Colour, Dice, Field, Image
+from playerscore_clips.effects import Shade
 from playerscore_clips.motion import HALF_LENGTH_M, HALF_WIDTH_M
 
 Numbers = npt.NDArray[np.float64]
@@ -147,12 +148,14 @@ class Stadium:
     """Draws everything that does not move."""
 
     def __init__(self, dice: Dice) -> None:
-        self._far, self._ground = self._paint_ground(dice)
+        self.sky: Colour | None = None
+        """What is above the horizon; without it the ground is smeared up, which a high camera never shows."""
+        self._ground = self._paint_ground(dice)
         self._sheets = [*_stands(dice), *_board_rows(dice)]
         self.turf: Colour = tuple(int(v) for v in self._ground[0].reshape(-1, 3).mean(0))  # type: ignore[assignment]
 
     @staticmethod
-    def _paint_ground(dice: Dice) -> tuple[Colour, list[Image]]:
+    def _paint_ground(dice: Dice) -> list[Image]:
         mask = _marking_mask()
         rows, columns = mask.shape
         squeezed = rows // SQUEEZES[0]
@@ -160,19 +163,33 @@ class Stadium:
         lines = cv2.resize(mask, (columns, squeezed), interpolation=cv2.INTER_AREA)[:, :, None] / 255.0
         white = dice.uniform(195, 240)
         painted = np.clip(grass * (1 - lines * 0.85) + white * lines * 0.85, 0, 255).astype(np.uint8)
-        levels = [
+        return [
             cv2.resize(painted, (columns, rows // squeeze), interpolation=cv2.INTER_AREA)
             for squeeze in SQUEEZES
         ]
-        return (40, 60, 50), levels
 
-    def draw(self, camera: Camera) -> Image:
+    def shade(self, shade: Shade) -> None:
+        """Darken the ground where a shade falls, for good."""
+        for level in self._ground:
+            rows, columns = level.shape[:2]
+            x = np.linspace(-GROUND_X_M, GROUND_X_M, columns)[None]
+            y = np.linspace(GROUND_Y_M, -GROUND_Y_M, rows)[:, None]
+            level[:] = level * shade.at(x, y)[:, :, None]
+
+    def add_benches(self, dice: Dice) -> None:
+        """Put two dugouts with people on their seats beside the far touchline."""
+        self._sheets += [_dugout(dice, x) for x in (-dice.uniform(9, 15), dice.uniform(5, 9))]
+
+    def draw(self, camera: Camera, goals: bool = True) -> Image:
         """Return a frame (height, width, 3) without people."""
         frame: Image = np.empty((camera.height, camera.width, 3), np.uint8)
         self._draw_ground(camera, frame)
+        if self.sky is not None:
+            frame[: max(0, math.ceil(camera.horizon))] = self.sky
         for sheet in self._sheets:
             sheet.draw(camera, frame)
-        _draw_goals(camera, frame)
+        if goals:
+            draw_goals(camera, frame)
         return frame
 
     def _draw_ground(self, camera: Camera, frame: Image) -> None:
@@ -229,6 +246,20 @@ def _stands(dice: Dice) -> list[_Sheet]:
     return [*sides, far]
 
 
+def _dugout(dice: Dice, x: float) -> _Sheet:
+    """Return a dugout of dark glass whose left end is at ``x``, its bench full."""
+    per_m, length_m, height_m = 40, dice.uniform(6, 9), 2.1
+    picture: Field = np.empty((round(height_m * per_m), round(length_m * per_m), 3), np.float32)
+    picture[:] = np.array(colours.random_colour(dice), np.float32) * 0.15 + 30
+    people = picture[round(0.8 * per_m) : round(1.9 * per_m)]
+    surroundings.crowd_rows(dice, people, 1.1 * per_m)
+    picture *= 0.75
+    picture[: round(0.15 * per_m)] = 205  # the roof's edge
+    for post in np.linspace(0, picture.shape[1] - 4, 5).astype(int).tolist():
+        picture[:, post : post + 3] = 190
+    return _sheet(picture, per_m, (x, HALF_WIDTH_M + 4.6, 0.0), (1, 0, 0), (0, 0, 1))
+
+
 def _board_rows(dice: Dice) -> list[_Sheet]:
     """Return the advertising boards behind the far side and both goals."""
     per_m, height_m = 30, dice.uniform(0.85, 1.05)
@@ -247,14 +278,20 @@ def _board_rows(dice: Dice) -> list[_Sheet]:
     return [*sides, far]
 
 
-def _draw_goals(camera: Camera, frame: Image) -> None:
+def behind_goal(camera: Camera, place: Numbers) -> bool:
+    """Return whether a goal line is between the camera and somebody at a place (2,)."""
+    return bool((abs(place[0]) < HALF_LENGTH_M) != (abs(camera.stand[0]) < HALF_LENGTH_M))
+
+
+def draw_goals(camera: Camera, frame: Image) -> None:
+    """Put both goals with their nets onto the frame, in place."""
     for side in (-1, 1):
         x, back = side * HALF_LENGTH_M, side * (HALF_LENGTH_M + GOAL_DEPTH_M)
         half = GOAL_M / 2
         front = [[x, -half, 0], [x, -half, GOAL_HEIGHT_M], [x, half, GOAL_HEIGHT_M], [x, half, 0]]
         rear = [[back, y, z * 0.85] for _, y, z in front]
         points = camera.pixels(np.array(front + rear, float))
-        if points[:, 2].min() < 5 or not _in_sight(points, camera):
+        if points[:, 2].min() < 1.5 or not _in_sight(points, camera):
             continue
         _draw_net(frame, points)
         post = max(1, round(0.12 * camera.focal_px / points[:, 2].mean()))

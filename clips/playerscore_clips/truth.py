@@ -11,18 +11,29 @@ import numpy.typing as npt
 
 Numbers = npt.NDArray[np.float64]
 
-VERSION = 1
+VERSION = 2
+
+TOUCHLINE_M = (52.5, 34.0)
+"""Half of a pitch's length and width."""
+MARGIN_M = 1.0
+"""This far beyond a line somebody still counts as on the pitch: who throws in, or a keeper in his goal."""
+
+
+PLAYING = ("player", "goalkeeper", "referee")
+"""Roles of those whose place is on the pitch; all others belong beside it."""
 
 
 @dataclass(frozen=True)
 class Person:
-    """One player, goalkeeper or referee."""
+    """One person who is drawn: who plays, and who stands beside the pitch."""
 
     id: int
     team: int | None
-    """0 or 1; None for the referee."""
+    """0 or 1; None for who belongs to no team."""
     role: str
-    """``player``, ``goalkeeper`` or ``referee``."""
+    """``player``, ``goalkeeper``, ``referee``, ``spectator``, ``coach`` or ``ballboy``."""
+    kit: int
+    """Equal numbers wear equal colours: team mates do, a keeper and a referee have their own."""
     leaves: bool = False
     """Whether he walks out of the picture, by the clip's settings, and stays away."""
 
@@ -37,7 +48,9 @@ class Truth:
     seed: int
     people: tuple[Person, ...]
     ground_to_image: Numbers
-    """Homographies (frames, 3, 3) from pitch metres to pixels."""
+    """Homographies (frames, 3, 3) from pitch metres to pixels, of the camera that films each frame."""
+    cuts: tuple[int, ...]
+    """The first frame of each new shot; the clip's first frame is none."""
     _boxes: dict[int, Numbers] = field(repr=False)
     _visible: dict[int, Numbers] = field(repr=False)
     _pitch: dict[int, Numbers] = field(repr=False)
@@ -54,7 +67,7 @@ class Truth:
         return self._boxes[person_id]
 
     def visible(self, person_id: int) -> Numbers:
-        """Return which share of his figure is seen (frames,): neither hidden by others nor outside."""
+        """Return which share of his figure is seen (frames,): not hidden by others or captions, nor outside."""
         return self._visible[person_id]
 
     def in_picture(self, person_id: int) -> npt.NDArray[np.bool_]:
@@ -66,6 +79,12 @@ class Truth:
         x grows to the right as the camera sees it, y away from the camera.
         """
         return self._pitch[person_id]
+
+    def on_pitch(self, person_id: int) -> npt.NDArray[np.bool_]:
+        """Return whether he is on the pitch (frames,), in the picture or not."""
+        beyond = np.abs(self._pitch[person_id]) - TOUCHLINE_M
+        inside: npt.NDArray[np.bool_] = np.max(beyond, axis=1) <= MARGIN_M
+        return inside
 
     @property
     def leaver(self) -> Person | None:
@@ -80,6 +99,7 @@ def save_truth(truth: Truth, path: Path) -> None:
         "size": [truth.width, truth.height],
         "seed": truth.seed,
         "frames": truth.frames,
+        "cuts": list(truth.cuts),
         "ground_to_image": [[[float(f"{v:.7g}") for v in row] for row in h] for h in truth.ground_to_image],
         "people": [_person_document(truth, person) for person in truth.people],
     }
@@ -93,6 +113,7 @@ def _person_document(truth: Truth, person: Person) -> dict[str, Any]:
         "id": person.id,
         "team": person.team,
         "role": person.role,
+        "kit": person.kit,
         "leaves": person.leaves,
         "boxes": [None if np.isnan(box[0]) else box.round(6).tolist() for box in boxes],
         "visible": truth.visible(person.id).round(3).tolist(),
@@ -117,8 +138,9 @@ def load_truth(path: Path) -> Truth:
         width=document["size"][0],
         height=document["size"][1],
         seed=document["seed"],
-        people=tuple(Person(p["id"], p["team"], p["role"], p["leaves"]) for p in people),
+        people=tuple(Person(p["id"], p["team"], p["role"], p["kit"], p["leaves"]) for p in people),
         ground_to_image=np.array(document["ground_to_image"]),
+        cuts=tuple(document["cuts"]),
         _boxes={p["id"]: np.array([box or nowhere for box in p["boxes"]]) for p in people},
         _visible={p["id"]: np.array(p["visible"]) for p in people},
         _pitch={p["id"]: np.array(p["pitch"]) for p in people},

@@ -17,7 +17,7 @@ from playerscore_clips.figures import (
     random_look,
     random_pose,
 )
-from playerscore_clips.match import place_exactly
+from playerscore_clips.film import place_exactly
 from playerscore_clips.sprites import SOLID
 
 
