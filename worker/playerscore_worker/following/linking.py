@@ -104,17 +104,17 @@ def _motion(end: End, start: End, gap_sec: float) -> float:
     # Both axes have the same spread: half the logarithm of its determinant, twice.
     width = float(np.log(np.linalg.det(spread) / np.linalg.det(usual)))
     size = min(SIZE_CAP, (np.log(start.height / end.height) / SIZE_SIGMA) ** 2 / 2)
-    return min(MOTION_CAP, surprise) + max(0.0, width) + size + UNSEEN_PER_SEC * gap_sec
+    return float(min(MOTION_CAP, surprise) + max(0.0, width) + size + UNSEEN_PER_SEC * gap_sec)
 
 
 def _spread(gap_sec: float, steady_before: bool, steady_after: bool) -> Floats:
     """Covariance (2, 2) of place and speed, each axis, against what the earlier end foretells; body heights."""
-    speeds = [SPEED_H_PER_SEC if steady else UNKNOWN_SPEED_H_PER_SEC for steady in (steady_before, steady_after)]
+    speeds = [
+        SPEED_H_PER_SEC if steady else UNKNOWN_SPEED_H_PER_SEC for steady in (steady_before, steady_after)
+    ]
     moved = np.array([[1.0, gap_sec], [0.0, 1.0]])
     known = moved @ np.diag([PLACE_H**2, speeds[0] ** 2]) @ moved.T
-    wander = WANDER_H2_PER_SEC3 * np.array(
-        [[gap_sec**3 / 3, gap_sec**2 / 2], [gap_sec**2 / 2, gap_sec]]
-    )
+    wander = WANDER_H2_PER_SEC3 * np.array([[gap_sec**3 / 3, gap_sec**2 / 2], [gap_sec**2 / 2, gap_sec]])
     return np.asarray(known + wander + np.diag([PLACE_H**2, speeds[1] ** 2]), np.float64)
 
 
@@ -125,7 +125,10 @@ class Puzzle:
         self._cost = cost.copy()
         self._begin = np.array([0.0 if n.first == 0 else EDGE_COST if n.opens else OPEN_COST for n in nodes])
         stays = [n.last >= last_position for n in nodes]
-        ends = [0.0 if stay else EDGE_COST if n.closes else OPEN_COST for n, stay in zip(nodes, stays, strict=True)]
+        ends = [
+            0.0 if stay else EDGE_COST if n.closes else OPEN_COST
+            for n, stay in zip(nodes, stays, strict=True)
+        ]
         self._end = np.array(ends)
         self._ignored: set[int] = set()
 

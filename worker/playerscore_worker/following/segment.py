@@ -6,6 +6,8 @@ follower goes on from the decision, and sees what it had not looked at; then eve
 """
 
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -148,12 +150,22 @@ class Known:
         return np.asarray(boxes.around(place[None], size[None])[0], np.float64)
 
 
+class Kind(StrEnum):
+    """What was to be decided."""
+
+    CROSSING = "crossing"
+    """Others were so near that he could have been exchanged."""
+    FOUND_AGAIN = "found-again"
+    """He was not seen for a while, and somebody is taken for him."""
+    DECLINED = "declined"
+    """Nobody is taken for him: two are nearly as likely."""
+
+
 @dataclass(frozen=True)
 class Decision:
     """How an encounter, a loss or a finding was decided."""
 
-    kind: str
-    """crossing, found-again, declined, lost"""
+    kind: Kind
     begin: int
     """Positions between which it was open."""
     end: int
@@ -216,7 +228,9 @@ class _Trail:
 
     def visits(self, node: Node) -> bool:
         """Whether the proposal takes somebody's clear stretch for his, at most of its positions."""
-        on = [self.on(p, box) for p, box in zip(node.positions.tolist(), node.boxes_xyxy, strict=True) if p >= 0]
+        on = [
+            self.on(p, box) for p, box in zip(node.positions.tolist(), node.boxes_xyxy, strict=True) if p >= 0
+        ]
         return bool(on) and float(np.mean(on)) > 0.5
 
     def near(self, position: int, box_xyxy: Floats) -> bool:
@@ -272,7 +286,7 @@ def _decide(scene: Scene, trail: _Trail, known: Known, anchor: int) -> _Solution
         if other_kit is not None:
             puzzle.forbid(*other_kit)
             continue
-        links = [puzzle.judge(*pair) for pair in zip(mine, mine[1:], strict=False)]
+        links = [puzzle.judge(*pair) for pair in pairwise(mine)]
         shared = _shared(scene, nodes, links, start, mine)
         if shared is None:
             return _without_doubt(nodes, mine, links, start, puzzle, reference)
@@ -282,14 +296,14 @@ def _decide(scene: Scene, trail: _Trail, known: Known, anchor: int) -> _Solution
 def _hear_proposal(trail: _Trail, nodes: list[Node], puzzle: Puzzle) -> None:
     """The follower saw every frame of an encounter, also the overlapped ones: whom it went on with counts."""
     visited = [index for index, node in enumerate(nodes) if trail.visits(node)]
-    for origin, to in zip(visited, visited[1:], strict=False):
+    for origin, to in pairwise(visited):
         puzzle.encourage(origin, to, PROPOSED)
 
 
 def _ask_back(scene: Scene, nodes: list[Node], puzzle: Puzzle, start: int) -> None:
     """The same from the other end: where following back from whoever came out of an encounter leads."""
     mine = puzzle.chain(start)
-    for origin, to in list(zip(mine, mine[1:], strict=False))[mine.index(start) :]:
+    for origin, to in list(pairwise(mine))[mine.index(start) :]:
         link = puzzle.judge(origin, to)
         if link.margin > ASK_MARGIN:
             continue
@@ -312,7 +326,8 @@ def _came_from(scene: Scene, nodes: list[Node], candidate: int, until: int) -> i
         met = [
             k
             for k, position in enumerate(node.positions.tolist())
-            if position in back and back[position].state == State.SUPPORTED
+            if position in back
+            and back[position].state == State.SUPPORTED
             and _same(back[position].box_xyxy, node.boxes_xyxy[k])
         ]
         if len(met) > len(node.positions) / 2 or node.last in {int(node.positions[k]) for k in met}:
@@ -336,9 +351,7 @@ def way_back(scene: Scene, after: Node, begin: int) -> dict[int, Sight]:
     return found
 
 
-def _shared(
-    scene: Scene, nodes: list[Node], links: list[Link], start: int, mine: list[int]
-) -> int | None:
+def _shared(scene: Scene, nodes: list[Node], links: list[Link], start: int, mine: list[int]) -> int | None:
     """A short stretch of his that might as well be somebody's who then is nowhere: both are in that one box."""
     for link in links:
         inner = link.to if mine.index(link.to) > mine.index(start) else link.origin
@@ -394,7 +407,7 @@ def _after_cut(scene: Scene, nodes: list[Node], known: Known) -> Floats:
     """Price of each node, (n,), to be his after a cut: only a kit that nobody else wears says so."""
     price = np.full(len(nodes), linking.FORBIDDEN)
     first_cut = next((p for p in range(1, len(scene)) if scene.is_cut(p - 1, p)), len(scene))
-    there = [k for k, node in enumerate(nodes) if 0 <= node.first and node.last < first_cut]
+    there = [k for k, node in enumerate(nodes) if node.first >= 0 and node.last < first_cut]
     there = [k for k in there if nodes[k].scores.mean() >= SURE_SCORE]
     near = [k for k in there if _kit_off(known.reference, nodes[k]) < NEAR_KIT]
     if not known.census.unique or _together(nodes, near):
@@ -409,13 +422,15 @@ def _after_cut(scene: Scene, nodes: list[Node], known: Known) -> Floats:
 def _alike_in_size(node: Node, other: Node) -> bool:
     """Whether two people are in the picture at once, seen by the same camera from about as far."""
     at_once = node.first <= other.last and other.first <= node.last
-    return at_once and bool(abs(np.log(np.median(node.heights) / np.median(other.heights))) < np.log(CROWD_RATIO))
+    return at_once and bool(
+        abs(np.log(np.median(node.heights) / np.median(other.heights))) < np.log(CROWD_RATIO)
+    )
 
 
 def _together(nodes: list[Node], chosen: list[int]) -> bool:
     """Whether any two of the nodes are of different people: they are in the picture at once."""
     spans = sorted((nodes[k].first, nodes[k].last) for k in chosen)
-    return any(later[0] <= earlier[1] for earlier, later in zip(spans, spans[1:], strict=False))
+    return any(later[0] <= earlier[1] for earlier, later in pairwise(spans))
 
 
 def _kit_off(reference: Reference, node: Node) -> float:
@@ -431,13 +446,14 @@ def _reference(known: Known, start: Node) -> Reference:
     return known.reference.joined(start.colours, start.sights)
 
 
-def _other_kit(nodes: list[Node], mine: list[int], start: int, reference: Reference) -> tuple[int, int] | None:
+def _other_kit(
+    nodes: list[Node], mine: list[int], start: int, reference: Reference
+) -> tuple[int, int] | None:
     """A step, outwards from the start, to somebody in another kit."""
     if reference.sights < KNOWN_SIGHTS:
         return None
     begin = mine.index(start)
-    steps = [*zip(mine[begin:], mine[begin + 1 :], strict=False)]
-    steps += [(a, b) for a, b in zip(mine[:begin], mine[1 : begin + 1], strict=False)][::-1]
+    steps = [*pairwise(mine[begin:]), *list(pairwise(mine[: begin + 1]))[::-1]]
     for origin, to in steps:
         there = nodes[to] if mine.index(to) > begin else nodes[origin]
         if _kit_off(reference, there) > KIT_LIMIT:
@@ -561,7 +577,9 @@ class _Assembly:
     def _fill(self, positions: list[int], boxes_xyxy: list[Floats]) -> None:
         """Straight lines where the detector blinked between known boxes."""
         for (p, a), (q, b) in zip(
-            zip(positions, boxes_xyxy, strict=True), zip(positions[1:], boxes_xyxy[1:], strict=True), strict=False
+            zip(positions, boxes_xyxy, strict=True),
+            zip(positions[1:], boxes_xyxy[1:], strict=True),
+            strict=False,
         ):
             for position in range(p + 1, q):
                 box = self._bridge(p, a, q, b, position)
@@ -571,11 +589,13 @@ class _Assembly:
         """A box on the straight way, on the ground, between two boxes."""
         share = (position - p) / (q - p)
         ends = [
-            self.scene.to_ground(max(0, k), boxes.centres(box[None]))[0] for k, box in ((p, a_xyxy), (q, b_xyxy))
+            self.scene.to_ground(max(0, k), boxes.centres(box[None]))[0]
+            for k, box in ((p, a_xyxy), (q, b_xyxy))
         ]
         middle = self.scene.from_ground(position, ((1 - share) * ends[0] + share * ends[1])[None])[0]
         sizes = [
-            (box[2:] - box[:2]) * self.scene.zoom(max(0, k), position) for k, box in ((p, a_xyxy), (q, b_xyxy))
+            (box[2:] - box[:2]) * self.scene.zoom(max(0, k), position)
+            for k, box in ((p, a_xyxy), (q, b_xyxy))
         ]
         size = sizes[0] ** (1 - share) * sizes[1] ** share
         return np.asarray(boxes.around(middle[None], size[None])[0], np.float64)
@@ -592,7 +612,7 @@ class _Assembly:
             if not known and guess:
                 box = self._bridge(before.last, before.boxes_xyxy[-1], end, after.boxes_xyxy[0], position)
                 self.sights[position] = Sight(State.COASTING, box, 0.1, (), None)
-        kind = "crossing" if guess else "found-again"
+        kind = Kind.CROSSING if guess else Kind.FOUND_AGAIN
         rival = None if link.rival is None else self.solution.nodes[link.rival].boxes_xyxy[0]
         if end - begin > 1 or before.tracklet != after.tracklet:
             self.decisions.append(Decision(kind, begin, end, link.margin, after.boxes_xyxy[0], rival))
@@ -604,8 +624,9 @@ class _Assembly:
         if not ways:
             return LOST
         if len(ways) == 2:
-            first, second = ways[0].box_xyxy, ways[1].box_xyxy
-            assert first is not None and second is not None
+            first, second = (sight.box_xyxy for sight in ways)
+            assert first is not None
+            assert second is not None
             self.agreement[position] = _same(first, second)
             if self.agreement[position]:
                 best = max(ways, key=lambda sight: (sight.state == State.SUPPORTED, sight.confidence))
@@ -633,7 +654,7 @@ class _Assembly:
             to = None if doubted.to is None else self.solution.nodes[doubted.to]
             end = len(self.scene) - 1 if to is None else to.first
             box = None if to is None else to.boxes_xyxy[0]
-            self.decisions.append(Decision("declined", last.last, end, doubted.margin, box, rival))
+            self.decisions.append(Decision(Kind.DECLINED, last.last, end, doubted.margin, box, rival))
 
     def _before(self, first: Node) -> None:
         """Before his first clear stretch: what following back proposed, or he is still lost."""
@@ -645,9 +666,7 @@ class _Assembly:
     def _certainties(self) -> None:
         """How likely each sight is his: the product of the steps between it and the known one."""
         sure = [1 / (1 + np.exp(-link.margin)) for link in self.solution.links]
-        start = next(
-            (k for k, n in enumerate(self._mine) if n.first <= self.anchor <= n.last), 0
-        )
+        start = next((k for k, n in enumerate(self._mine) if n.first <= self.anchor <= n.last), 0)
         for k, node in enumerate(self._mine):
             steps = sure[start:k] if k >= start else sure[k:start]
             value = self.known.certainty * float(np.prod(steps))
@@ -697,7 +716,11 @@ class _Assembly:
         last = seen[-1] if seen else 0
         box = self.sights[last].box_xyxy
         if box is not None:
-            middle, tall, certainty = boxes.centres(box[None])[0], float(box[3] - box[1]), self.certainty[last]
+            middle, tall, certainty = (
+                boxes.centres(box[None])[0],
+                float(box[3] - box[1]),
+                self.certainty[last],
+            )
         else:
             middle, tall, certainty = known.place_px, known.height_px, known.certainty
         gone_sec = scene.elapsed_sec(last, commit) + (0.0 if seen else known.gone_sec)

@@ -160,7 +160,9 @@ def build(scene: Scene) -> list[Tracklet]:
         done += [t for t in alive if position - t.last > BLINK_FRAMES]
         alive = [t for t in alive if position - t.last <= BLINK_FRAMES] + fresh
     real = [t for t in done + alive if t.real]
-    people = [t for t, hidden in zip(real, _covers(real, better=True), strict=True) if min(hidden) <= SHADOW_COVER]
+    people = [
+        t for t, hidden in zip(real, _covers(real, better=True), strict=True) if min(hidden) <= SHADOW_COVER
+    ]
     for tracklet, cover in zip(people, _covers(people, better=False), strict=True):
         tracklet.cover = cover
     return people
@@ -252,12 +254,9 @@ def _without(values: Floats, index: int) -> float:
 
 def nodes(scene: Scene, tracklets: list[Tracklet]) -> list[Node]:
     """The clear stretches of all tracklets, in the order of their beginnings."""
-    doubtful = [set() for _ in tracklets]
-    for index, tracklet in enumerate(tracklets):
-        doubtful[index] |= _beside(scene, tracklets, index, tracklet)
     found = []
     for index, tracklet in enumerate(tracklets):
-        for run in _clear_runs(tracklet, doubtful[index]):
+        for run in _clear_runs(tracklet, _beside(scene, tracklets, index, tracklet)):
             found.append(_node(scene, index, tracklet, run))
     return sorted(found, key=lambda node: node.first)
 
@@ -296,7 +295,9 @@ def _beside(scene: Scene, tracklets: list[Tracklet], index: int, tracklet: Track
         until = next((s for s in sorted(starts) if s > end and s - end <= pair), end + lonely)
         doubtful |= set(range(end + 1, until))
     for start in starts:
-        since = next((e for e in sorted(ends, reverse=True) if e < start and start - e <= pair), start - lonely)
+        since = next(
+            (e for e in sorted(ends, reverse=True) if e < start and start - e <= pair), start - lonely
+        )
         doubtful |= set(range(since + 1, start))
     return doubtful
 
@@ -327,7 +328,9 @@ def _told_apart(tracklet: Tracklet, other: Tracklet, position: int) -> bool:
     its = other.kit(position, late=other.first == position)
     if before is None or after is None or its is None:
         return False
-    kept, apart, changed = colour_distance(np.array([before, its, its]), np.array([after, before, after])).diagonal()
+    kept, apart, changed = colour_distance(
+        np.array([before, its, its]), np.array([after, before, after])
+    ).diagonal()
     return bool(apart > UNLIKE_KITS and changed > UNLIKE_KITS and kept < min(apart, changed) - KEPT_KIT)
 
 
