@@ -41,6 +41,10 @@ Floats = NDArray[np.float64]
 Progress = Callable[[float, str], None]
 
 WORKING_HEIGHT_PX: Final = 56.0
+# He may become so much smaller or larger before another scale is worth decoding anew.
+SCALE_KEPT: Final = (0.6, 1.35)
+# After a cut he may be of any size: pictures are looked at in this height.
+SEARCH_HEIGHT_PX: Final = 720.0
 SEGMENT_FRAMES: Final = 150
 MIN_SEGMENT_FRAMES: Final = 24
 SEGMENT_BYTES: Final = 192 << 20
@@ -174,28 +178,29 @@ class _Walker:
     ) -> None:
         self._decoder, self._detector, self._start, self._fps = decoder, detector, start, fps
         self._begin_sec, self._end_sec = range_sec
+        self._memory_failures = memory_failures
         self._on_progress, self._done = on_progress, 0
         self.decisions: list[PathDecision] = []
         info = decoder.info
-        tall = start.box_xywh.h * info.height
-        self._scale = min(1.0, WORKING_HEIGHT_PX / max(1.0, tall))
-        frame_bytes = info.width * info.height * 3 * self._scale**2
-        self._length = segment_frames(frame_bytes, memory_failures)
-        self._seam = max(2, int(self._length * SEAM_SHARE))
+        self._scale = self._scale_for(start.box_xywh.h * info.height)
         self._expected = max(1.0, (min(self._end_sec, info.duration_sec) - self._begin_sec) * fps)
 
     def forwards(self) -> list[PathSample]:
         """The confirmed frame and what follows, in the order of time."""
-        return self._walk(self._frames_from(max(0.0, self._anchor_sec - LEAD_SEC)), self._is_before)
+        return self._walk(self._onwards, max(0.0, self._anchor_sec - LEAD_SEC), self._is_before)
 
     def backwards(self) -> list[PathSample]:
         """The confirmed frame and what comes before it, from late to early."""
-        return self._walk(self._reversed(), self._is_after)
+        return self._walk(self._backwards, min(self._end_sec, self._anchor_sec + LEAD_SEC), self._is_after)
 
     @property
     def _anchor_sec(self) -> float:
         """Just before the confirmed frame's time stamp."""
-        return max(0.0, self._start.time_sec - 0.5 / self._decoder.info.fps)
+        return max(0.0, self._start.time_sec - self._half_frame_sec)
+
+    @property
+    def _half_frame_sec(self) -> float:
+        return 0.5 / self._decoder.info.fps
 
     def _is_before(self, frame: Frame) -> bool:
         return frame.time_sec < self._anchor_sec
@@ -203,32 +208,45 @@ class _Walker:
     def _is_after(self, frame: Frame) -> bool:
         return frame.time_sec >= self._anchor_sec + 1 / self._fps
 
-    def _frames_from(self, begin_sec: float) -> Iterator[Frame]:
-        return self._decoder.read(begin_sec, self._end_sec, self._fps, self._scale)
+    def _onwards(self, begin_sec: float, scale: float) -> Iterator[Frame]:
+        """Frames from a time onwards."""
+        return self._decoder.read(begin_sec, self._end_sec, self._fps, scale)
 
-    def _reversed(self) -> Iterator[Frame]:
-        """Frames backwards from a little after the confirmed one, a bounded segment in memory at a time."""
-        end = min(self._end_sec, self._anchor_sec + LEAD_SEC)
+    def _backwards(self, end_sec: float, scale: float) -> Iterator[Frame]:
+        """Frames before a time, backwards, a bounded segment in memory at a time."""
         # Two lots of frames are held while walking back, the segment and this one: half the length suffices.
-        part_sec = self._length / 2 / self._fps
-        while end > self._begin_sec:
-            begin = max(self._begin_sec, end - part_sec)
-            yield from reversed(list(self._decoder.read(begin, end, self._fps, self._scale)))
-            end = begin
+        part_sec = self._length(scale) / 2 / self._fps
+        while end_sec > self._begin_sec:
+            begin = max(self._begin_sec, end_sec - part_sec)
+            yield from reversed(list(self._decoder.read(begin, end_sec, self._fps, scale)))
+            end_sec = begin
 
-    def _walk(self, frames: Iterator[Frame], is_lead: Callable[[Frame], bool]) -> list[PathSample]:
-        stills = [Still(frame) for frame in islice(frames, self._length)]
+    def _length(self, scale: float) -> int:
+        info = self._decoder.info
+        return segment_frames(info.width * info.height * 3 * scale**2, self._memory_failures)
+
+    def _scale_for(self, tall_px: float) -> float:
+        """How much the video's frames are shrunk so that he is `WORKING_HEIGHT_PX` high; they are never enlarged."""
+        return min(1.0, WORKING_HEIGHT_PX / max(1.0, tall_px))
+
+    def _walk(
+        self, source: Callable[[float, float], Iterator[Frame]], from_sec: float, is_lead: Callable[[Frame], bool]
+    ) -> list[PathSample]:
+        scale = self._scale
+        frames = source(from_sec, scale)
+        stills = [Still(frame) for frame in islice(frames, self._length(scale))]
         anchor = sum(is_lead(still.frame) for still in stills)
         if anchor >= len(stills):
             return []
         samples: list[PathSample] = []
         known: Known | None = None
         while True:
+            length = self._length(scale)
             scene = Scene(stills, self._detector)
             known = known or self._confirmed(scene, anchor)
-            last = len(stills) < self._length
-            passage = follow_segment(scene, known, anchor, 0 if last else self._seam)
-            commit = len(stills) - 1 if last else passage.commit
+            last = len(stills) < length
+            passage = follow_segment(scene, known, anchor, 0 if last else int(length * SEAM_SHARE))
+            commit = passage.commit
             fresh = range(anchor + 1 if samples else anchor, commit + 1)
             samples += [self._sample(scene, passage, position) for position in fresh]
             self.decisions += [
@@ -237,13 +255,28 @@ class _Walker:
                 if fresh.start <= decision.end <= commit
             ]
             self._report(len(fresh))
-            if last:
+            if commit == len(stills) - 1:
                 return samples
-            known = passage.known
-            anchor = min(LEAD_FRAMES, commit) if known.box_xyxy is not None else 0
-            stills = stills[commit - anchor :]
+            known, wanted = passage.known, self._next_scale(passage.known, scale)
+            at_sec = stills[commit].frame.time_sec
             del scene  # It holds the frames that were followed; the next ones need their memory.
-            stills += [Still(frame) for frame in islice(frames, self._length - len(stills))]
+            if wanted != scale:
+                known, scale, anchor = known.scaled(wanted / scale), wanted, 0
+                frames = source(at_sec + self._half_frame_sec * (1 if source == self._backwards else -1), scale)
+                stills = []
+            else:
+                anchor = min(LEAD_FRAMES, commit) if known.box_xyxy is not None else 0
+                stills = stills[commit - anchor :]
+            stills += [Still(frame) for frame in islice(frames, self._length(scale) - len(stills))]
+
+    def _next_scale(self, known: Known, scale: float) -> float:
+        """The scale for the next segment: another one where his size has changed much, or is not known any more."""
+        if known.box_xyxy is None and known.place_px is None:
+            return min(1.0, SEARCH_HEIGHT_PX / self._decoder.info.height)
+        box = known.box_xyxy
+        tall = known.height_px if box is None else box[3] - box[1]
+        wanted = self._scale_for(tall / scale)
+        return wanted if not SCALE_KEPT[0] < wanted / scale < SCALE_KEPT[1] else scale
 
     def _confirmed(self, scene: Scene, anchor: int) -> Known:
         box = boxes.to_pixels(self._start.box_xywh, scene.width, scene.height)

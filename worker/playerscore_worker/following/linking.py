@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 
 FORBIDDEN: Final = 1e6
 # To come from nowhere, or to vanish, in the open; and at the border of the picture, or of what was looked at.
-OPEN_COST: Final = 9.0
+OPEN_COST: Final = 7.0
 EDGE_COST: Final = 2.5
 # A person's motion, in body heights: his speed wanders by this density of white acceleration (a hard turn, 3 h/s2
 # kept up for a third of a second), and place and speed at a node's end are known this well.
@@ -42,7 +42,8 @@ COLOUR_NOISE: Final = 0.1
 COLOUR_SIGMA: Final = 0.12
 COLOUR_CAP: Final = 10.0
 SIZE_SIGMA: Final = 0.15
-SIZE_CAP: Final = 4.0
+# Who lies down or is half hidden is not as small as this.
+MAX_SIZE_RATIO: Final = 1.9
 # Every second out of sight is a surprise.
 UNSEEN_PER_SEC: Final = 0.8
 # A tracker's own continuation, through an overlap that it could not see through, is right more often than not.
@@ -95,7 +96,9 @@ def _motion(end: End, start: End, gap_sec: float) -> float:
     """Price of getting from an end to a start in that time: place, speed, size, and being unseen."""
     height = float(np.sqrt(end.height * start.height))
     off = (start.place - end.place) / height
-    if gap_sec > MAX_GAP_SEC or np.hypot(*off) > MAX_JUMP_H + MAX_SPEED_H * gap_sec:
+    ratio = abs(float(np.log(start.height / end.height)))
+    too_far = np.hypot(*off) > MAX_JUMP_H + MAX_SPEED_H * gap_sec
+    if gap_sec > MAX_GAP_SEC or too_far or ratio > np.log(MAX_SIZE_RATIO):
         return FORBIDDEN
     change = np.stack([off - end.velocity / height * gap_sec, (start.velocity - end.velocity) / height])
     spread = _spread(gap_sec, end.steady, start.steady)
@@ -103,7 +106,7 @@ def _motion(end: End, start: End, gap_sec: float) -> float:
     surprise = 0.5 * float((change * np.linalg.solve(spread, change)).sum())
     # Both axes have the same spread: half the logarithm of its determinant, twice.
     width = float(np.log(np.linalg.det(spread) / np.linalg.det(usual)))
-    size = min(SIZE_CAP, (np.log(start.height / end.height) / SIZE_SIGMA) ** 2 / 2)
+    size = (ratio / SIZE_SIGMA) ** 2 / 2
     return float(min(MOTION_CAP, surprise) + max(0.0, width) + size + UNSEEN_PER_SEC * gap_sec)
 
 

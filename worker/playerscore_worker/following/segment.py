@@ -365,13 +365,22 @@ def _start(
     scene: Scene, trail: _Trail, known: Known, anchor: int, nodes: list[Node]
 ) -> tuple[int, list[Node]]:
     """The node that the target owns for certain; one is made where he is overlapped, or lost."""
-    if known.box_xyxy is not None:
-        for index, node in enumerate(nodes):
-            for k in np.flatnonzero(np.abs(node.positions - anchor) <= 2):
-                if trail.near(int(node.positions[k]), node.boxes_xyxy[k]):
-                    return index, nodes
-        return len(nodes), [*nodes, _place(scene, anchor, known.box_xyxy, known, 0.0)]
-    return len(nodes), [*nodes, _place(scene, -1, known.lost_xyxy, known, known.gone_sec)]
+    if known.box_xyxy is None:
+        return len(nodes), [*nodes, _place(scene, -1, known.lost_xyxy, known, known.gone_sec)]
+    fits = [_fit(trail, node, anchor, known.box_xyxy) for node in nodes]
+    if max(fits, default=0.0) > 0:
+        return int(np.argmax(fits)), nodes
+    return len(nodes), [*nodes, _place(scene, anchor, known.box_xyxy, known, 0.0)]
+
+
+def _fit(trail: _Trail, node: Node, anchor: int, box_xyxy: Floats) -> float:
+    """How well a node agrees with the known box: their IoU at, or right beside, the anchor; 0 where it does not."""
+    k = int(np.abs(node.positions - anchor).argmin())
+    position = int(node.positions[k])
+    if abs(position - anchor) > tracklets.BLINK_FRAMES or not trail.near(position, node.boxes_xyxy[k]):
+        return 0.0
+    overlap = float(boxes.iou_matrix(node.boxes_xyxy[[k]], box_xyxy[None])[0, 0])
+    return overlap if overlap >= SAME_IOU else 0.0
 
 
 def _place(scene: Scene, position: int, box_xyxy: Floats, known: Known, gone_sec: float) -> Node:
@@ -683,6 +692,8 @@ class _Assembly:
         cut = next((p for p in range(self.anchor + 1, len(self.scene)) if self.scene.is_cut(p - 1, p)), None)
         if cut is not None:
             return cut
+        if self._seam == 0:
+            return len(self.scene) - 1
         latest = max(self.anchor + 1, len(self.scene) - 1 - self._seam)
         clear = [
             position
