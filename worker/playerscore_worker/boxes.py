@@ -41,6 +41,11 @@ def centres(boxes_xyxy: AnyFloats) -> Floats:
     return np.asarray((boxes_xyxy[:, :2] + boxes_xyxy[:, 2:]) / 2, np.float64)
 
 
+def statures(boxes_xyxy: AnyFloats) -> Floats:
+    """How long the people in boxes are, shape (n,): upright ones are as high as the box, lying ones as wide."""
+    return np.asarray((boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).max(axis=1), np.float64)
+
+
 def around(centres_px: AnyFloats, sizes_px: AnyFloats) -> Floats:
     """Boxes xyxy (n, 4) from middles (n, 2) and sizes (n, 2)."""
     return np.asarray(

@@ -182,7 +182,7 @@ class _Walker:
         self._on_progress, self._done = on_progress, 0
         self.decisions: list[PathDecision] = []
         info = decoder.info
-        self._scale = self._scale_for(start.box_xywh.h * info.height)
+        self._scale = self._scale_for(max(start.box_xywh.h * info.height, start.box_xywh.w * info.width))
         self._expected = max(1.0, (min(self._end_sec, info.duration_sec) - self._begin_sec) * fps)
 
     def forwards(self) -> list[PathSample]:
@@ -230,7 +230,10 @@ class _Walker:
         return min(1.0, WORKING_HEIGHT_PX / max(1.0, tall_px))
 
     def _walk(
-        self, source: Callable[[float, float], Iterator[Frame]], from_sec: float, is_lead: Callable[[Frame], bool]
+        self,
+        source: Callable[[float, float], Iterator[Frame]],
+        from_sec: float,
+        is_lead: Callable[[Frame], bool],
     ) -> list[PathSample]:
         scale = self._scale
         frames = source(from_sec, scale)
@@ -262,7 +265,9 @@ class _Walker:
             del scene  # It holds the frames that were followed; the next ones need their memory.
             if wanted != scale:
                 known, scale, anchor = known.scaled(wanted / scale), wanted, 0
-                frames = source(at_sec + self._half_frame_sec * (1 if source == self._backwards else -1), scale)
+                frames = source(
+                    at_sec + self._half_frame_sec * (1 if source == self._backwards else -1), scale
+                )
                 stills = []
             else:
                 anchor = min(LEAD_FRAMES, commit) if known.box_xyxy is not None else 0
@@ -274,7 +279,7 @@ class _Walker:
         if known.box_xyxy is None and known.place_px is None:
             return min(1.0, SEARCH_HEIGHT_PX / self._decoder.info.height)
         box = known.box_xyxy
-        tall = known.height_px if box is None else box[3] - box[1]
+        tall = known.height_px if box is None else float(boxes.statures(box[None])[0])
         wanted = self._scale_for(tall / scale)
         return wanted if not SCALE_KEPT[0] < wanted / scale < SCALE_KEPT[1] else scale
 

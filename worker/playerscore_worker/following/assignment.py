@@ -36,7 +36,7 @@ def costs(people: Entities, found: Detections, colours: NDArray[np.float32]) -> 
     squared_px = (off**2).sum(axis=2)
     height = people.height[:, None]
     sigmas_squared = squared_px / (people.spread[:, :1] + (MEASUREMENT_H * height) ** 2)
-    tall = (found.boxes_xyxy[:, 3] - found.boxes_xyxy[:, 1])[None]
+    tall = boxes.statures(found.boxes_xyxy)[None]
     ratio = np.abs(np.log(np.maximum(tall, 1) / height))
     cost = (
         np.minimum(sigmas_squared / 2, DISTANCE_CAP)

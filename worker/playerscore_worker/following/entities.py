@@ -59,8 +59,8 @@ class Entities:
 
     @property
     def height(self) -> Floats:
-        """(n,) pixels."""
-        return self.size[:, 1]
+        """(n,) pixels; of people who lie, their length."""
+        return np.asarray(self.size.max(axis=1), np.float64)
 
     @property
     def boxes_xyxy(self) -> Floats:

@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 FORBIDDEN: Final = 1e6
 # To come from nowhere, or to vanish, in the open; and at the border of the picture, or of what was looked at.
 OPEN_COST: Final = 7.0
-EDGE_COST: Final = 2.5
+EDGE_COST: Final = 3.5
 # A person's motion, in body heights: his speed wanders by this density of white acceleration (a hard turn, 3 h/s2
 # kept up for a third of a second), and place and speed at a node's end are known this well.
 WANDER_H2_PER_SEC3: Final = 3.75
@@ -66,21 +66,24 @@ class Link:
     """How much dearer the best solution without this step is, nats."""
     rival: int | None
     """The node that would follow instead."""
+    claimant: int | None
+    """Whom this node would follow instead."""
 
 
-def link_costs(scene: Scene, nodes: list[Node]) -> Floats:
-    """Price of every succession, (n, n), FORBIDDEN where it cannot be."""
-    count = len(nodes)
-    cost = np.full((count, count), FORBIDDEN)
-    if not count:
-        return cost
-    late = [node.end(late=True) for node in nodes]
-    early = [node.end(late=False) for node in nodes]
+def kit_costs(nodes: list[Node]) -> Floats:
+    """Price of every pair's being one person, by their kits, (n, n), 0..COLOUR_CAP."""
     colours = np.array([node.colours for node in nodes])
-    distance = colour_distance(colours, colours)
     sights = np.array([node.sights for node in nodes])
     usual = COLOUR_USUAL + COLOUR_NOISE / np.sqrt(np.minimum(sights[:, None], sights[None]))
-    kit = np.minimum(COLOUR_CAP, (np.maximum(0, distance - usual) / COLOUR_SIGMA) ** 2 / 2)
+    off = np.maximum(0, colour_distance(colours, colours) - usual) / COLOUR_SIGMA
+    return np.asarray(np.minimum(COLOUR_CAP, off**2 / 2), np.float64)
+
+
+def link_costs(scene: Scene, nodes: list[Node], kit: Floats) -> Floats:
+    """Price of every succession, (n, n), FORBIDDEN where it cannot be; `kit` is that of the pairs' kits."""
+    late = [node.end(late=True) for node in nodes]
+    early = [node.end(late=False) for node in nodes]
+    cost = np.full((len(nodes), len(nodes)), FORBIDDEN)
     for i, before in enumerate(nodes):
         for j, after in enumerate(nodes):
             if before.last < after.first and scene.same_shot(max(0, before.last), after.first):
@@ -102,7 +105,7 @@ def _motion(end: End, start: End, gap_sec: float) -> float:
         return FORBIDDEN
     change = np.stack([off - end.velocity / height * gap_sec, (start.velocity - end.velocity) / height])
     spread = _spread(gap_sec, end.steady, start.steady)
-    usual = _spread(SHORT_SEC, True, True)
+    usual = _spread(SHORT_SEC, end.steady, start.steady)
     surprise = 0.5 * float((change * np.linalg.solve(spread, change)).sum())
     # Both axes have the same spread: half the logarithm of its determinant, twice.
     width = float(np.log(np.linalg.det(spread) / np.linalg.det(usual)))
@@ -172,7 +175,8 @@ class Puzzle:
         other[origin, to] = FORBIDDEN
         successors, without = self._solve(other)
         margin = min(without - best, CERTAIN)
-        return Link(origin, to, float(self._cost[origin, to]), margin, successors[origin])
+        claimant = successors.index(to) if to in successors else None
+        return Link(origin, to, float(self._cost[origin, to]), margin, successors[origin], claimant)
 
     def _solve(self, cost: Floats) -> tuple[list[int | None], float]:
         """(successor of each node, None where a person ends; the whole price)."""

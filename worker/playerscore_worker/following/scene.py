@@ -188,6 +188,9 @@ class Scene:
         return Seen(Detections(found_xyxy[kept], scores[kept]), colours[kept])
 
     def _with_colours(self, position: int, found: Detections) -> Seen:
+        # Beyond the border a box is a guess that jumps from frame to frame.
+        found.boxes_xyxy[:, 0::2] = np.clip(found.boxes_xyxy[:, 0::2], 0, self.width)
+        found.boxes_xyxy[:, 1::2] = np.clip(found.boxes_xyxy[:, 1::2], 0, self.height)
         return Seen(found, torso_colours(self.stills[position].frame.image, found.boxes_xyxy))
 
 

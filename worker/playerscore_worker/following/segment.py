@@ -30,7 +30,7 @@ SHARED_IOU: Final = 0.8
 REFERENCE_SIGHTS: Final = 40
 KNOWN_SIGHTS: Final = 5
 # Nobody this far from his kit is he, whatever the rest says: opponents begin at .4, see `linking`.
-KIT_LIMIT: Final = 0.45
+KIT_LIMIT: Final = 0.36
 # And nobody nearer than this is anybody but him or a team-mate.
 SURE_KIT: Final = 0.25
 NEAR_KIT: Final = 0.32
@@ -272,7 +272,13 @@ def follow_segment(scene: Scene, known: Known, anchor: int, seam: int) -> Passag
 def _decide(scene: Scene, trail: _Trail, known: Known, anchor: int) -> _Solution:
     nodes = tracklets.nodes(scene, tracklets.build(scene))
     start, nodes = _start(scene, trail, known, anchor, nodes)
-    cost = linking.link_costs(scene, nodes)
+    kit = linking.kit_costs(nodes)
+    mixed = nodes[start].tracklet < 0 and known.reference.sights < KNOWN_SIGHTS
+    if mixed:
+        kit[start], kit[:, start] = 0.0, 0.0
+    cost = linking.link_costs(scene, nodes, kit)
+    if mixed:
+        _agree_on_kit(cost, kit, start)
     cost[start] = np.where(_strangers(known, nodes), linking.FORBIDDEN, cost[start])
     if known.box_xyxy is None and known.place_px is None:
         cost[start] = _after_cut(scene, nodes, known)
@@ -286,11 +292,38 @@ def _decide(scene: Scene, trail: _Trail, known: Known, anchor: int) -> _Solution
         if other_kit is not None:
             puzzle.forbid(*other_kit)
             continue
+        if reference.sights < KNOWN_SIGHTS:
+            reference = _learned(nodes, mine, start, reference)
         links = [puzzle.judge(*pair) for pair in pairwise(mine)]
         shared = _shared(scene, nodes, links, start, mine)
         if shared is None:
             return _without_doubt(nodes, mine, links, start, puzzle, reference)
         puzzle.ignore(shared)
+
+
+def _learned(nodes: list[Node], mine: list[int], start: int, reference: Reference) -> Reference:
+    """His kit by the first clear stretches on both sides of where he was confirmed in a crowd."""
+    at = mine.index(start)
+    beside = [nodes[k] for k in mine[max(0, at - 1) : at + 2] if nodes[k].sights >= KNOWN_SIGHTS]
+    for node in sorted(beside, key=lambda node: -node.sights):
+        if reference.sights < KNOWN_SIGHTS:
+            reference = Reference(node.colours, min(node.sights, REFERENCE_SIGHTS))
+        else:
+            reference = reference.joined(node.colours, node.sights)
+    return reference
+
+
+def _agree_on_kit(cost: Floats, kit: Floats, start: int) -> None:
+    """Confirmed in a crowd, his kit is not known: who goes in and who comes out of it must wear the same one."""
+    before = np.flatnonzero(cost[:, start] < linking.FORBIDDEN)
+    after = np.flatnonzero(cost[start] < linking.FORBIDDEN)
+    # Nobody on a side is an answer as well.
+    into = np.append(cost[before, start], linking.OPEN_COST)
+    out_of = np.append(cost[start, after], linking.OPEN_COST)
+    both = into[:, None] + out_of[None] + np.pad(kit[np.ix_(before, after)], ((0, 1), (0, 1)))
+    row, column = np.unravel_index(int(both.argmin()), both.shape)
+    cost[before[np.arange(len(before)) != row], start] = linking.FORBIDDEN
+    cost[start, after[np.arange(len(after)) != column]] = linking.FORBIDDEN
 
 
 def _hear_proposal(trail: _Trail, nodes: list[Node], puzzle: Puzzle) -> None:
@@ -356,7 +389,9 @@ def _shared(scene: Scene, nodes: list[Node], links: list[Link], start: int, mine
     for link in links:
         inner = link.to if mine.index(link.to) > mine.index(start) else link.origin
         brief = scene.elapsed_sec(max(0, nodes[inner].first), nodes[inner].last) < SHARED_SEC
-        if link.margin < SHARED_MARGIN and link.rival is None and brief and inner != start:
+        one_for_two = (link.rival is None) if inner == link.to else (link.claimant is None)
+        claimed = (link.claimant is not None) if inner == link.to else (link.rival is not None)
+        if link.margin < SHARED_MARGIN and one_for_two and claimed and brief and inner != start:
             return inner
     return None
 
@@ -394,7 +429,7 @@ def _place(scene: Scene, position: int, box_xyxy: Floats, known: Known, gone_sec
         boxes_xyxy=box_xyxy[None],
         scores=np.ones(1),
         ground=scene.to_ground(frame, middle),
-        heights=np.array([(box_xyxy[3] - box_xyxy[1]) * scene.ground_zoom(frame)]),
+        heights=boxes.statures(box_xyxy[None]) * scene.ground_zoom(frame),
         colours=known.reference.colours,
         sights=max(1, known.reference.sights),
         times_sec=np.array([time_sec]),
@@ -729,7 +764,7 @@ class _Assembly:
         if box is not None:
             middle, tall, certainty = (
                 boxes.centres(box[None])[0],
-                float(box[3] - box[1]),
+                float(boxes.statures(box[None])[0]),
                 self.certainty[last],
             )
         else:

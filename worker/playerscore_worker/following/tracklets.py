@@ -44,11 +44,13 @@ LONELY_SEC: Final = 0.3
 MIN_TRACKLET: Final = 3
 MIN_TRACKLET_SCORE: Final = 0.3
 MIN_NODE: Final = 3
+MIN_NODE_SEC: Final = 0.12
 # Kits of two people that are this far apart tell them apart, when the one who stays has kept his by this much.
 UNLIKE_KITS: Final = 0.45
 KEPT_KIT: Final = 0.15
 KIT_SIGHTS: Final = 12
 CHANGED_KIT: Final = 0.3
+SPLIT_KIT: Final = 0.38
 # Ends of nodes are described by a line through this many seconds.
 END_SEC: Final = 0.4
 STEADY_SIGHTS: Final = 5
@@ -234,8 +236,8 @@ def _plain_pairs(scene: Scene, alive: list[Tracklet], seen: Seen, position: int)
     where = _predicted(scene, alive, position)
     found_xyxy = seen.found.boxes_xyxy.astype(np.float64)
     iou = boxes.iou_matrix(where, found_xyxy)
-    tall = np.log(np.maximum(found_xyxy[:, 3] - found_xyxy[:, 1], 1))
-    ratio = np.abs(np.log(np.maximum(where[:, 3] - where[:, 1], 1))[:, None] - tall[None])
+    tall = np.log(np.maximum(boxes.statures(found_xyxy), 1))
+    ratio = np.abs(np.log(np.maximum(boxes.statures(where), 1))[:, None] - tall[None])
     unlike = colour_distance(np.array([t.colours[-1] for t in alive]), seen.colours) > LINK_COLOUR
     worth = np.where((ratio < np.log(LINK_SIZE_RATIO)) & ~unlike, iou, 0.0)
     rows, columns = linear_sum_assignment(-worth)
@@ -255,24 +257,41 @@ def _without(values: Floats, index: int) -> float:
 def nodes(scene: Scene, tracklets: list[Tracklet]) -> list[Node]:
     """The clear stretches of all tracklets, in the order of their beginnings."""
     found = []
+    least = max(MIN_NODE, round(MIN_NODE_SEC * scene.rate))
     for index, tracklet in enumerate(tracklets):
-        for run in _clear_runs(tracklet, _beside(scene, tracklets, index, tracklet)):
-            found.append(_node(scene, index, tracklet, run))
+        for run in _clear_runs(tracklet, _beside(scene, tracklets, index, tracklet), least):
+            found += [_node(scene, index, tracklet, part) for part in _one_kit(tracklet, run)]
     return sorted(found, key=lambda node: node.first)
 
 
-def _clear_runs(tracklet: Tracklet, doubtful: set[int]) -> Iterable[list[int]]:
-    """Indices into the tracklet, in stretches of clear sights."""
+def _clear_runs(tracklet: Tracklet, doubtful: set[int], least: int) -> Iterable[list[int]]:
+    """Indices into the tracklet, in stretches of at least so many clear sights."""
     run: list[int] = []
     for k, position in enumerate(tracklet.positions):
         if position in doubtful or (tracklet.cover[k] > OVERLAP_COVER and _changes(tracklet, k)):
-            if len(run) >= MIN_NODE:
+            if len(run) >= least:
                 yield run
             run = []
         else:
             run.append(k)
-    if len(run) >= MIN_NODE:
+    if len(run) >= least:
         yield run
+
+
+def _one_kit(tracklet: Tracklet, run: list[int]) -> list[list[int]]:
+    """A run, cut where the kit changes: there the box went on with somebody else, or with two."""
+    if len(run) < 2 * KIT_SIGHTS:
+        return [run]
+    squares = np.array([tracklet.colours[k] for k in run], np.float64) ** 2
+    sums = np.concatenate([np.zeros((1, squares.shape[1])), np.cumsum(squares, axis=0)])
+    means = np.sqrt((sums[KIT_SIGHTS:] - sums[:-KIT_SIGHTS]) / KIT_SIGHTS)
+    # Each sight's mean of those before it, against that of those from it on.
+    before, after = means[:-KIT_SIGHTS], means[KIT_SIGHTS:]
+    off = np.sqrt(np.clip(1 - (before * after).sum(axis=1), 0, 1))
+    if off.max() <= SPLIT_KIT:
+        return [run]
+    cut = KIT_SIGHTS + int(off.argmax())
+    return [*_one_kit(tracklet, run[:cut]), *_one_kit(tracklet, run[cut:])]
 
 
 def _changes(tracklet: Tracklet, k: int) -> bool:
@@ -349,7 +368,7 @@ def _node(scene: Scene, index: int, tracklet: Tracklet, run: list[int]) -> Node:
         boxes_xyxy=boxes_xyxy,
         scores=np.array([tracklet.scores[k] for k in run]),
         ground=ground,
-        heights=(boxes_xyxy[:, 3] - boxes_xyxy[:, 1]) * zooms,
+        heights=boxes.statures(boxes_xyxy) * zooms,
         colours=np.asarray(mean, np.float32),
         sights=max(1, len(alone)),
         times_sec=np.array([scene.stills[p].frame.time_sec for p in positions]),
