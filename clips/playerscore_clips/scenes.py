@@ -59,7 +59,7 @@ def scene_film(name: str, seed: int) -> Film:
     cast = random_cast(scenery, plan.moved.people, stadium.turf, plan.style)
     tone = film.tone_curve(scenery, plan.night)
     first = plan.cameras[0]
-    encoder = plan.encoder or {"crf": str(grain.choose((18, 21, 24, 27, 30, 33)))}
+    encoder = plan.encoder or {"crf": str(grain.choose((16, 19, 22, 25, 28, 31)))}
     footage = Footage(first.width, first.height, FPS, seed, plan.noise, tone, encoder)
     return Film(footage, cast, plan.moved, plan.cameras, stadium, light, grain, plan.cuts, plan.effects)
 

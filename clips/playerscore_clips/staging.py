@@ -31,7 +31,7 @@ class Plan:
     cuts: tuple[int, ...] = ()
     noise: float = 2.5
     encoder: dict[str, str] | None = None
-    """Of x264; without it anything from 1 to about 12 Mbit/s."""
+    """Of x264; without it anything from hardly visible losses to coarse ones."""
     style: str = "apart"
     """Of the kits, one of ``wardrobe.STYLES``."""
     night: float = 0.0
