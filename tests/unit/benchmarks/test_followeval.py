@@ -1,11 +1,12 @@
 """The measures of following, on worlds of a few frames whose figures can be counted by hand."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from followeval import cases, figures, identity, judge, previews
+from followeval import cases, figures, identity, judge, previews, rows
 from followeval.reference import Reference, from_annotation, iou_xywh
 from numpy.typing import NDArray
 
@@ -234,3 +235,37 @@ def test_the_figures_of_a_kind_that_was_not_measured_are_null() -> None:
 
 def test_iou_of_a_missing_box_is_nothing() -> None:
     assert iou_xywh(HIM, np.full(4, np.nan)) == 0
+
+
+def row(commit: str, clips: str, detector: str) -> dict[str, object]:
+    return {"commit": commit, "clips": clips.split(), "detectors": {detector: {"figures": {}}}}
+
+
+@pytest.mark.parametrize(
+    ("new", "expected"),
+    [
+        pytest.param(row("b", "x", "embedded"), ["a x embedded", "b x embedded"], id="another commit"),
+        pytest.param(row("a", "x", "ultralytics"), ["a x embedded ultralytics"], id="another detector"),
+        pytest.param(row("a", "x y", "embedded"), ["a x y embedded"], id="more clips"),
+        pytest.param(row("a", "y", "embedded"), ["a x embedded", "a y embedded"], id="other clips"),
+    ],
+)
+def test_a_run_becomes_a_row_of_its_own_or_completes_one_of_the_same_commit(
+    new: dict[str, object], expected: list[str]
+) -> None:
+    found = rows.added([row("a", "x", "embedded")], new)
+
+    assert [" ".join([one["commit"], *one["clips"], *one["detectors"]]) for one in found] == expected
+
+
+def test_rows_are_written_with_a_line_for_each_pick() -> None:
+    told = {
+        "figures": {"coverage": 0.9},
+        "picks": [["x", "A", 0, [0.1, None]], ["x", "B", 5, []]],
+        "sets": ["real"],
+    }
+
+    text = rows.pretty(told)
+
+    assert json.loads(text) == told
+    assert '  ["x", "A", 0, [0.1, null]],\n' in text
