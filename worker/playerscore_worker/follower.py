@@ -25,7 +25,14 @@ from playerscore_worker.detectors import Detector
 from playerscore_worker.following.appearance import torso_colours
 from playerscore_worker.following.joint import State
 from playerscore_worker.following.scene import Scene, Still
-from playerscore_worker.following.segment import Known, Passage, Reference, follow_segment
+from playerscore_worker.following.segment import (
+    Decision,
+    Kind,
+    Known,
+    Passage,
+    Reference,
+    follow_segment,
+)
 from playerscore_worker.frames import Decoder, Frame, Limits
 
 __all__ = ["FollowedPath", "PathSample", "Start", "State", "follow"]
@@ -80,10 +87,29 @@ class PathSample:
 
 
 @dataclass(frozen=True)
+class PathDecision:
+    """An encounter or a loss on his way, and how it was decided."""
+
+    kind: Kind
+    begin_sec: float
+    """From here ..."""
+    end_sec: float
+    """... to here nobody can be told for certain; begin_sec <= end_sec."""
+    margin: float
+    """How much dearer the next best answer is, nats: certainty is 1 / (1 + exp(-margin))."""
+    chosen_xywh: Box | None
+    """Who was taken for him, at the end that is farther from the confirmed frame; normalised. None: nobody."""
+    rival_xywh: Box | None
+    """Who else it could have been, likewise."""
+
+
+@dataclass(frozen=True)
 class FollowedPath:
     """The player's way through the video, in the order of time."""
 
     samples: list[PathSample]
+    decisions: list[PathDecision]
+    """In the order of time."""
     start: Start
     fps: float
     """Nominal rate of the samples."""
@@ -122,7 +148,9 @@ def follow(
     if not samples:
         raise VideoError("VIDEO_RANGE_EMPTY", f"{start_sec} s to {end_sec} s holds no frame of the video")
     on_progress(1.0, f"{len(samples)} frames followed")
-    return FollowedPath(samples, start, fps, info.width, info.height)
+    told = [d for d in walker.decisions if start_sec <= d.end_sec and d.begin_sec < end]
+    decisions = sorted(told, key=lambda decision: decision.begin_sec)
+    return FollowedPath(samples, decisions, start, fps, info.width, info.height)
 
 
 def segment_frames(frame_bytes: float, memory_failures: int) -> int:
@@ -147,6 +175,7 @@ class _Walker:
         self._decoder, self._detector, self._start, self._fps = decoder, detector, start, fps
         self._begin_sec, self._end_sec = range_sec
         self._on_progress, self._done = on_progress, 0
+        self.decisions: list[PathDecision] = []
         info = decoder.info
         tall = start.box_xywh.h * info.height
         self._scale = min(1.0, WORKING_HEIGHT_PX / max(1.0, tall))
@@ -202,6 +231,11 @@ class _Walker:
             commit = len(stills) - 1 if last else passage.commit
             fresh = range(anchor + 1 if samples else anchor, commit + 1)
             samples += [self._sample(scene, passage, position) for position in fresh]
+            self.decisions += [
+                self._decision(scene, decision)
+                for decision in passage.decisions
+                if fresh.start <= decision.end <= commit
+            ]
             self._report(len(fresh))
             if last:
                 return samples
@@ -233,6 +267,14 @@ class _Walker:
             reason=sight.reason,
             camera=_scaled(step, self._decoder.info.height / scene.height),
         )
+
+    def _decision(self, scene: Scene, decision: Decision) -> PathDecision:
+        times = sorted(scene.stills[p].frame.time_sec for p in (decision.begin, decision.end))
+        chosen, rival = (
+            None if box is None else boxes.to_normalised(box, scene.width, scene.height)
+            for box in (decision.box_xyxy, decision.rival_xyxy)
+        )
+        return PathDecision(decision.kind, times[0], times[1], round(decision.margin, 3), chosen, rival)
 
     def _report(self, new: int) -> None:
         self._done += new

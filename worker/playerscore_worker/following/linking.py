@@ -15,23 +15,26 @@ from scipy.optimize import linear_sum_assignment
 
 from playerscore_worker.following.appearance import colour_distance
 from playerscore_worker.following.scene import Scene
-from playerscore_worker.following.tracklets import Node
+from playerscore_worker.following.tracklets import End, Node
 
 Floats = NDArray[np.float64]
 
 FORBIDDEN: Final = 1e6
 # To come from nowhere, or to vanish, in the open; and at the border of the picture, or of what was looked at.
-OPEN_COST: Final = 5.0
-EDGE_COST: Final = 1.5
-# How far he may be from where both ends point to, body heights: at once, and further with every second.
-PLACE_H: Final = 0.15
-DRIFT_H_PER_SEC: Final = 1.0
-MAX_DRIFT_H: Final = 3.0
+OPEN_COST: Final = 9.0
+EDGE_COST: Final = 2.5
+# A person's motion, in body heights: his speed wanders by this density of white acceleration (a hard turn, 3 h/s2
+# kept up for a third of a second), and place and speed at a node's end are known this well.
+WANDER_H2_PER_SEC3: Final = 3.75
+PLACE_H: Final = 0.1
+SPEED_H_PER_SEC: Final = 0.35
+UNKNOWN_SPEED_H_PER_SEC: Final = 2.0
 # Beyond these nobody runs: 8.6 m/s, and the error of the camera's motion.
 MAX_SPEED_H: Final = 4.8
 MAX_JUMP_H: Final = 0.6
-# Velocities at the ends say something for so long.
-VELOCITY_SEC: Final = 0.6
+# The price of being somewhere else than expected counts from a gap of this length.
+SHORT_SEC: Final = 0.1
+MOTION_CAP: Final = 12.0
 # Torso colours: the same person's two means are .06 to .3 apart, opponents .4 to .85; single sights of one person
 # .1 to .5. What is beyond the usual costs half its square in units of COLOUR_SIGMA.
 COLOUR_USUAL: Final = 0.08
@@ -45,6 +48,8 @@ UNSEEN_PER_SEC: Final = 0.8
 # A tracker's own continuation, through an overlap that it could not see through, is right more often than not.
 SAME_TRACKLET: Final = -0.7
 MAX_GAP_SEC: Final = 4.0
+# Margins are not told beyond this.
+CERTAIN: Final = 50.0
 
 
 @dataclass(frozen=True)
@@ -53,8 +58,8 @@ class Link:
 
     origin: int
     """Node."""
-    to: int | None
-    """Node, or None where he ends."""
+    to: int
+    """Node."""
     cost: float
     margin: float
     """How much dearer the best solution without this step is, nats."""
@@ -86,61 +91,93 @@ def link_costs(scene: Scene, nodes: list[Node]) -> Floats:
     return cost
 
 
-def _motion(end: tuple[Floats, Floats, float], start: tuple[Floats, Floats, float], gap_sec: float) -> float:
-    """Price of getting from an end to a start in that time: place, size, and being unseen."""
-    (place, velocity, tall), (next_place, next_velocity, next_tall) = end, start
-    height = float(np.sqrt(tall * next_tall))
-    away = np.hypot(*(next_place - place)) / height
-    if gap_sec > MAX_GAP_SEC or away > MAX_JUMP_H + MAX_SPEED_H * gap_sec:
+def _motion(end: End, start: End, gap_sec: float) -> float:
+    """Price of getting from an end to a start in that time: place, speed, size, and being unseen."""
+    height = float(np.sqrt(end.height * start.height))
+    off = (start.place - end.place) / height
+    if gap_sec > MAX_GAP_SEC or np.hypot(*off) > MAX_JUMP_H + MAX_SPEED_H * gap_sec:
         return FORBIDDEN
-    coasting = (velocity + next_velocity) / 2 * min(gap_sec, VELOCITY_SEC)
-    off = np.hypot(*(next_place - place - coasting)) / height
-    sigma = min(MAX_DRIFT_H, PLACE_H + DRIFT_H_PER_SEC * gap_sec)
-    surprise = (off / sigma) ** 2 / 2 + np.log(sigma / PLACE_H)
-    size = min(SIZE_CAP, (np.log(next_tall / tall) / SIZE_SIGMA) ** 2 / 2)
-    return float(surprise + size + UNSEEN_PER_SEC * gap_sec)
+    change = np.stack([off - end.velocity / height * gap_sec, (start.velocity - end.velocity) / height])
+    spread = _spread(gap_sec, end.steady, start.steady)
+    usual = _spread(SHORT_SEC, True, True)
+    surprise = 0.5 * float((change * np.linalg.solve(spread, change)).sum())
+    # Both axes have the same spread: half the logarithm of its determinant, twice.
+    width = float(np.log(np.linalg.det(spread) / np.linalg.det(usual)))
+    size = min(SIZE_CAP, (np.log(start.height / end.height) / SIZE_SIGMA) ** 2 / 2)
+    return float(min(MOTION_CAP, surprise) + max(0.0, width) + size + UNSEEN_PER_SEC * gap_sec)
 
 
-def solve(nodes: list[Node], cost: Floats, last_position: int, forbidden: set[tuple[int, int]]) -> list[int | None]:
-    """The successor of every node in the cheapest joining of all, or None where a person ends."""
-    successors, _ = _solve(nodes, cost, last_position, forbidden)
-    return successors
+def _spread(gap_sec: float, steady_before: bool, steady_after: bool) -> Floats:
+    """Covariance (2, 2) of place and speed, each axis, against what the earlier end foretells; body heights."""
+    speeds = [
+        SPEED_H_PER_SEC if steady else UNKNOWN_SPEED_H_PER_SEC for steady in (steady_before, steady_after)
+    ]
+    moved = np.array([[1.0, gap_sec], [0.0, 1.0]])
+    known = moved @ np.diag([PLACE_H**2, speeds[0] ** 2]) @ moved.T
+    wander = WANDER_H2_PER_SEC3 * np.array([[gap_sec**3 / 3, gap_sec**2 / 2], [gap_sec**2 / 2, gap_sec]])
+    return np.asarray(known + wander + np.diag([PLACE_H**2, speeds[1] ** 2]), np.float64)
 
 
-def _solve(
-    nodes: list[Node], cost: Floats, last_position: int, forbidden: set[tuple[int, int]]
-) -> tuple[list[int | None], float]:
-    count = len(nodes)
-    begin = np.array([0.0 if n.first == 0 else EDGE_COST if n.opens else OPEN_COST for n in nodes])
-    end = np.array([0.0 if n.last >= last_position else EDGE_COST if n.closes else OPEN_COST for n in nodes])
-    allowed = cost.copy()
-    for i, j in forbidden:
-        allowed[i, j] = FORBIDDEN
-    # Beginning is the price of every node that nobody leads to: who is led to saves it.
-    matrix = np.full((count, 2 * count), FORBIDDEN)
-    matrix[:, :count] = np.where(allowed >= FORBIDDEN, FORBIDDEN, allowed - begin[None])
-    matrix[np.arange(count), count + np.arange(count)] = end
-    rows, columns = linear_sum_assignment(matrix)
-    total = float(matrix[rows, columns].sum() + begin.sum())
-    return [int(c) if c < count else None for c in columns[np.argsort(rows)]], total
+class Puzzle:
+    """All nodes of a scene and what may follow what: to be joined into people at the least price."""
 
+    def __init__(self, nodes: list[Node], cost: Floats, last_position: int) -> None:
+        self._cost = cost.copy()
+        self._begin = np.array([0.0 if n.first == 0 else EDGE_COST if n.opens else OPEN_COST for n in nodes])
+        stays = [n.last >= last_position for n in nodes]
+        ends = [
+            0.0 if stay else EDGE_COST if n.closes else OPEN_COST
+            for n, stay in zip(nodes, stays, strict=True)
+        ]
+        self._end = np.array(ends)
+        self._ignored: set[int] = set()
 
-def judge(
-    nodes: list[Node], cost: Floats, last_position: int, forbidden: set[tuple[int, int]], pair: tuple[int, int]
-) -> Link:
-    """How sure the step `pair` of the cheapest joining is."""
-    origin, to = pair
-    _, best = _solve(nodes, cost, last_position, forbidden)
-    successors, without = _solve(nodes, cost, last_position, forbidden | {pair})
-    return Link(origin, to, float(cost[origin, to]), min(without - best, 50.0), successors[origin])
+    def forbid(self, origin: int, to: int) -> None:
+        """This succession cannot be."""
+        self._cost[origin, to] = FORBIDDEN
 
+    def encourage(self, origin: int, to: int, nats: float) -> None:
+        """There is further evidence for this succession."""
+        if self._cost[origin, to] < FORBIDDEN:
+            self._cost[origin, to] -= nats
 
-def chain(successors: list[int | None], start: int) -> list[int]:
-    """The nodes of the person who owns `start`, in the order of time."""
-    before = {to: origin for origin, to in enumerate(successors) if to is not None}
-    found = [start]
-    while found[0] in before:
-        found.insert(0, before[found[0]])
-    while (after := successors[found[-1]]) is not None:
-        found.append(after)
-    return found
+    def ignore(self, index: int) -> None:
+        """A node that is no evidence of anybody: it stands alone, for nothing."""
+        self._cost[index], self._cost[:, index] = FORBIDDEN, FORBIDDEN
+        self._ignored.add(index)
+
+    def chain(self, start: int) -> list[int]:
+        """The nodes of the person who owns `start`, in the order of time."""
+        return next(chain for chain in self.chains() if start in chain)
+
+    def chains(self) -> list[list[int]]:
+        """Everybody, as nodes in the order of time; ignored ones left out."""
+        successors, _ = self._solve(self._cost)
+        heads = set(range(len(successors))) - {to for to in successors if to is not None}
+        found = []
+        for head in sorted(heads - self._ignored):
+            chain = [head]
+            while (after := successors[chain[-1]]) is not None:
+                chain.append(after)
+            found.append(chain)
+        return found
+
+    def judge(self, origin: int, to: int) -> Link:
+        """How sure a step of the cheapest joining is."""
+        _, best = self._solve(self._cost)
+        other = self._cost.copy()
+        other[origin, to] = FORBIDDEN
+        successors, without = self._solve(other)
+        margin = min(without - best, CERTAIN)
+        return Link(origin, to, float(self._cost[origin, to]), margin, successors[origin])
+
+    def _solve(self, cost: Floats) -> tuple[list[int | None], float]:
+        """(successor of each node, None where a person ends; the whole price)."""
+        count = len(cost)
+        # Beginning is the price of every node that nobody leads to: who is led to saves it.
+        matrix = np.full((count, 2 * count), FORBIDDEN)
+        matrix[:, :count] = np.where(cost >= FORBIDDEN, FORBIDDEN, cost - self._begin[None])
+        matrix[np.arange(count), count + np.arange(count)] = self._end
+        rows, columns = linear_sum_assignment(matrix)
+        total = float(matrix[rows, columns].sum() + self._begin.sum())
+        return [int(c) if c < count else None for c in columns[np.argsort(rows)]], total

@@ -139,7 +139,9 @@ class Scene:
         still = self.stills[position]
         if still.whole:
             return False
-        return all(_reaches_out(box_xyxy, _shrunk(g.window_xyxy, tall * WINDOW_EDGE_H)) for g in still.glances)
+        return all(
+            _reaches_out(box_xyxy, _shrunk(g.window_xyxy, tall * WINDOW_EDGE_H)) for g in still.glances
+        )
 
     def at_border(self, box_xyxy: Floats) -> bool:
         """Whether somebody there may be cut by the picture's border."""

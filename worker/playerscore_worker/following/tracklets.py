@@ -48,8 +48,10 @@ MIN_NODE: Final = 3
 UNLIKE_KITS: Final = 0.45
 KEPT_KIT: Final = 0.15
 KIT_SIGHTS: Final = 12
+CHANGED_KIT: Final = 0.3
 # Ends of nodes are described by a line through this many seconds.
 END_SEC: Final = 0.4
+STEADY_SIGHTS: Final = 5
 
 
 @dataclass
@@ -121,21 +123,30 @@ class Node:
     def last(self) -> int:
         return int(self.positions[-1])
 
-    def end(self, late: bool) -> tuple[Floats, Floats, float]:
-        """(place, velocity per second, height) at the late or the early end, on the ground's scale."""
-        times, reach = self.times_sec, END_SEC
-        near = np.abs(times - times[-1 if late else 0]) <= reach
-        at = times[-1 if late else 0]
-        return (*_line(times[near] - at, self.ground[near]), float(np.median(self.heights[near])))
+    def end(self, late: bool) -> "End":
+        """How he leaves (late) or enters the stretch, on the ground's scale."""
+        at = self.times_sec[-1 if late else 0]
+        near = np.abs(self.times_sec - at) <= END_SEC
+        times, places = self.times_sec[near] - at, self.ground[near]
+        height = float(np.median(self.heights[near]))
+        if len(times) < STEADY_SIGHTS:
+            return End(np.asarray(places[np.abs(times).argmin()], np.float64), np.zeros(2), height, False)
+        # The line that fits best; its value at time 0 is the place.
+        fit = np.linalg.lstsq(np.stack([np.ones_like(times), times], axis=1), places, rcond=None)[0]
+        return End(fit[0], fit[1], height, True)
 
 
-def _line(times_sec: Floats, places: Floats) -> tuple[Floats, Floats]:
-    """Place and velocity at time 0 of the line that fits best; without velocity for very short stretches."""
-    if len(times_sec) < 4:
-        return np.asarray(places[np.abs(times_sec).argmin()], np.float64), np.zeros(2)
-    design = np.stack([np.ones_like(times_sec), times_sec], axis=1)
-    fit = np.linalg.lstsq(design, places, rcond=None)[0]
-    return np.asarray(fit[0], np.float64), np.asarray(fit[1], np.float64)
+@dataclass(frozen=True)
+class End:
+    """One end of a node, on the ground's scale."""
+
+    place: Floats
+    """(2,) middle of the box."""
+    velocity: Floats
+    """(2,) per second; zero where it is not known."""
+    height: float
+    steady: bool
+    """Whether the velocity is known."""
 
 
 def build(scene: Scene) -> list[Tracklet]:
@@ -149,7 +160,9 @@ def build(scene: Scene) -> list[Tracklet]:
         done += [t for t in alive if position - t.last > BLINK_FRAMES]
         alive = [t for t in alive if position - t.last <= BLINK_FRAMES] + fresh
     real = [t for t in done + alive if t.real]
-    people = [t for t, hidden in zip(real, _covers(real, better=True), strict=True) if min(hidden) <= SHADOW_COVER]
+    people = [
+        t for t, hidden in zip(real, _covers(real, better=True), strict=True) if min(hidden) <= SHADOW_COVER
+    ]
     for tracklet, cover in zip(people, _covers(people, better=False), strict=True):
         tracklet.cover = cover
     return people
@@ -241,12 +254,9 @@ def _without(values: Floats, index: int) -> float:
 
 def nodes(scene: Scene, tracklets: list[Tracklet]) -> list[Node]:
     """The clear stretches of all tracklets, in the order of their beginnings."""
-    doubtful = [set() for _ in tracklets]
-    for index, tracklet in enumerate(tracklets):
-        doubtful[index] |= _beside(scene, tracklets, index, tracklet)
     found = []
     for index, tracklet in enumerate(tracklets):
-        for run in _clear_runs(tracklet, doubtful[index]):
+        for run in _clear_runs(tracklet, _beside(scene, tracklets, index, tracklet)):
             found.append(_node(scene, index, tracklet, run))
     return sorted(found, key=lambda node: node.first)
 
@@ -255,7 +265,7 @@ def _clear_runs(tracklet: Tracklet, doubtful: set[int]) -> Iterable[list[int]]:
     """Indices into the tracklet, in stretches of clear sights."""
     run: list[int] = []
     for k, position in enumerate(tracklet.positions):
-        if tracklet.cover[k] > OVERLAP_COVER or position in doubtful:
+        if position in doubtful or (tracklet.cover[k] > OVERLAP_COVER and _changes(tracklet, k)):
             if len(run) >= MIN_NODE:
                 yield run
             run = []
@@ -263,6 +273,15 @@ def _clear_runs(tracklet: Tracklet, doubtful: set[int]) -> Iterable[list[int]]:
             run.append(k)
     if len(run) >= MIN_NODE:
         yield run
+
+
+def _changes(tracklet: Tracklet, k: int) -> bool:
+    """Whether the kit after an overlap is not the one before it: an exchange with an opponent."""
+    before = tracklet.kit(tracklet.positions[k], late=False)
+    after = tracklet.kit(tracklet.positions[k], late=True)
+    if before is None or after is None:
+        return True
+    return float(colour_distance(before[None], after[None])[0, 0]) > CHANGED_KIT
 
 
 def _beside(scene: Scene, tracklets: list[Tracklet], index: int, tracklet: Tracklet) -> set[int]:
@@ -276,7 +295,9 @@ def _beside(scene: Scene, tracklets: list[Tracklet], index: int, tracklet: Track
         until = next((s for s in sorted(starts) if s > end and s - end <= pair), end + lonely)
         doubtful |= set(range(end + 1, until))
     for start in starts:
-        since = next((e for e in sorted(ends, reverse=True) if e < start and start - e <= pair), start - lonely)
+        since = next(
+            (e for e in sorted(ends, reverse=True) if e < start and start - e <= pair), start - lonely
+        )
         doubtful |= set(range(since + 1, start))
     return doubtful
 
@@ -307,7 +328,9 @@ def _told_apart(tracklet: Tracklet, other: Tracklet, position: int) -> bool:
     its = other.kit(position, late=other.first == position)
     if before is None or after is None or its is None:
         return False
-    kept, apart, changed = colour_distance(np.array([before, its, its]), np.array([after, before, after])).diagonal()
+    kept, apart, changed = colour_distance(
+        np.array([before, its, its]), np.array([after, before, after])
+    ).diagonal()
     return bool(apart > UNLIKE_KITS and changed > UNLIKE_KITS and kept < min(apart, changed) - KEPT_KIT)
 
 
