@@ -6,10 +6,15 @@ import time
 from pathlib import Path
 
 from playerscore_clips.match import ClipSettings, render_clip
+from playerscore_clips.scenes import SCENES, render_scene
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
+    if options.scene is not None:
+        clip = render_scene(options.scene, options.seed, options.out, _Bar())
+        print(f"{clip.video}\n{clip.truth}")
+        return 0
     width, _, height = options.size.partition("x")
     try:
         settings = ClipSettings(
@@ -39,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--person-px", type=float, default=default.person_px,
                         help="height of a person in the middle of the pitch (default %(default)s)")  # fmt: skip
     parser.add_argument("--leaves", action="store_true", help="one player walks out of the picture for good")
+    parser.add_argument("--scene", choices=SCENES, help="a hard scene instead; only --seed and --out matter")
     parser.add_argument("--out", type=Path, default=Path("out/clips"), help="folder (default %(default)s)")
     return parser
 

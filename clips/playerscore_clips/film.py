@@ -1,8 +1,8 @@
 """Films what was planned: people, ball, stadium and camera become frames and their truth, and a video file."""
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -80,14 +80,6 @@ class Footage:
     """Of x264: how much it may lose."""
 
 
-@dataclass
-class _Record:
-    """The truth as it grows, one row per frame."""
-
-    boxes: list[Numbers] = field(default_factory=list)
-    visible: list[Numbers] = field(default_factory=list)
-
-
 class Film:
     """Draws frame by frame what the cameras see of a motion, and keeps the truth."""
 
@@ -96,10 +88,12 @@ class Film:
         self.footage = footage
         self._cast, self._motion, self._cameras, self._cuts = cast, moved, cameras, cuts
         self._stadium, self._light, self._grain = stadium, light, grain
-        self._effects = Effects() if effects is None else effects
+        self.effects = Effects() if effects is None else effects
         self._layer = Layer(footage.height, footage.width)
         self._noise = self._paint_noise()
-        self._record = _Record()
+        count = len(moved.people)
+        self._boxes = np.full((self.length, count, 4), np.nan)
+        self._visible = np.zeros((self.length, count))
 
     def _paint_noise(self) -> Image:
         shape = (self.footage.height + 64, self.footage.width + 64, 3)
@@ -110,10 +104,11 @@ class Film:
     def length(self) -> int:
         return len(self._cameras)
 
-    def frames(self) -> Iterator[Image]:
-        """Yield every frame (height, width, 3), BGR, and remember its truth."""
-        for number, camera in enumerate(self._cameras):
-            frame = self._stadium.draw(camera, goals=not self._effects.nets)
+    def frames(self, numbers: Iterable[int] | None = None) -> Iterator[Image]:
+        """Yield frames (height, width, 3), BGR, all or the ones asked for, and remember their truth."""
+        for number in range(self.length) if numbers is None else numbers:
+            camera = self._cameras[number]
+            frame = self._stadium.draw(camera, goals=not self.effects.nets)
             if camera.backdrop_blur_px:
                 cv2.GaussianBlur(frame, (0, 0), camera.backdrop_blur_px, dst=frame)
             self._draw_people(number, camera, frame)
@@ -121,13 +116,13 @@ class Film:
 
     def _shown(self, number: int, frame: Image) -> Image:
         """Return what is seen of a frame in the end: under captions, and perhaps on a screen that is filmed."""
-        for caption in self._effects.captions:
+        for caption in self.effects.captions:
             caption.draw(number, frame)
-        return frame if self._effects.screen is None else self._effects.screen.draw(number, frame)
+        return frame if self.effects.screen is None else self.effects.screen.draw(number, frame)
 
     def _photograph(self, number: int, frame: Image) -> Image:
-        if self._effects.shutter and number and number not in self._cuts:
-            frame = smeared(frame, self._cameras[number - 1], self._cameras[number], self._effects.shutter)
+        if self.effects.shutter and number and number not in self._cuts:
+            frame = smeared(frame, self._cameras[number - 1], self._cameras[number], self.effects.shutter)
         frame = cv2.GaussianBlur(frame, (3, 3), 0.55)
         y, x = self._grain.integer(0, 64), self._grain.integer(0, 64)
         noise = self._noise[y : y + self.footage.height, x : x + self.footage.width]
@@ -152,15 +147,15 @@ class Film:
         """Put everybody into the frame, the far ones first, and the nets over those who are behind them."""
         self._layer.clear()
         place = self._motion.place[number]
-        behind = [who for who in sprites if self._effects.nets and behind_goal(camera, place[who])]
+        behind = [who for who in sprites if self.effects.nets and behind_goal(camera, place[who])]
         for who in behind:
             self._layer.paste(frame, sprites[who], who)
-        if self._effects.nets:
+        if self.effects.nets:
             draw_goals(camera, frame)
         for who, sprite in sprites.items():
             if who not in behind:
                 self._layer.paste(frame, sprite, who)
-        for caption in self._effects.captions:
+        for caption in self.effects.captions:
             if caption.first <= number <= caption.last:
                 self._layer.cover(caption.picture[:, :, 3] > OPAQUE, caption.left, caption.top)
 
@@ -170,8 +165,8 @@ class Film:
         scale = camera.focal_px * self._cast.heights_m[who] / float(foot[2]) / BODY_PX
         fineness = 1 if scale < 1.5 else min(8, math.ceil(scale))
         figure = draw_figure(self._cast.kits[who], self._cast.looks[who], pose, view, fineness)
-        if self._effects.shade is not None:
-            light = float(self._effects.shade.at(*moved.place[number, who]))
+        if self.effects.shade is not None:
+            light = float(self.effects.shade.at(*moved.place[number, who]))
             cv2.multiply(figure, (light, light, light, 1.0), dst=figure)
         return place_exactly(figure, (float(foot[0]), float(foot[1])), float(scale))
 
@@ -207,7 +202,6 @@ class Film:
         cv2.circle(frame, at, round(radius * 16), (240, 240, 240), -1, cv2.LINE_AA, 4)
 
     def _note(self, number: int, sprites: dict[int, Sprite], count: int) -> None:
-        boxes, visible = np.full((count, 4), np.nan), np.zeros(count)
         seen = self._layer.visible_px(count)
         width, height = self.footage.width, self.footage.height
         for who, sprite in sprites.items():
@@ -217,18 +211,16 @@ class Film:
             edges = self._on_screen(number, np.array(box)) + _SOFT_EDGE
             x0, y0, x1, y1 = edges.clip(0, [width, height, width, height]) / [width, height, width, height]
             if (x1 - x0) * width > 1 and (y1 - y0) * height > 1:
-                boxes[who] = x0, y0, x1 - x0, y1 - y0
-                visible[who] = seen[who] / max(1, int(sprite.solid.sum()))
-        self._record.boxes.append(boxes)
-        self._record.visible.append(visible)
+                self._boxes[number, who] = x0, y0, x1 - x0, y1 - y0
+                self._visible[number, who] = seen[who] / max(1, int(sprite.solid.sum()))
 
     def _on_screen(self, number: int, box: Numbers) -> Numbers:
         """Return the box (4,) around where a box comes to lie when the picture is filmed off a screen."""
-        if self._effects.screen is None:
+        if self.effects.screen is None:
             return box
         x0, y0, x1, y1 = box
         corners = np.array([[[x0, y0], [x1, y0], [x1, y1], [x0, y1]]])
-        moved = cv2.perspectiveTransform(corners, self._effects.screen.warp(number))[0]
+        moved = cv2.perspectiveTransform(corners, self.effects.screen.warp(number))[0]
         return np.concatenate([moved.min(0), moved.max(0)])
 
     def _ground(self, number: int) -> Numbers:
@@ -236,14 +228,13 @@ class Film:
         ground: Numbers = self._cameras[number].ground
         # The sign stays: a point is before the camera where its third coordinate is positive.
         ground = ground / max(1.0, abs(ground[2, 2]))
-        screen = self._effects.screen
+        screen = self.effects.screen
         if screen is not None:
             ground = screen.warp(number) @ ground
         return ground
 
     def truth(self) -> Truth:
-        """Return the truth of the frames drawn."""
-        boxes, visible = np.array(self._record.boxes), np.array(self._record.visible)
+        """Return the truth; on frames that were not drawn nobody is in the picture."""
         people, footage = self._motion.people, self.footage
         return Truth(
             fps=float(footage.fps),
@@ -253,8 +244,8 @@ class Film:
             people=people,
             ground_to_image=np.array([self._ground(number) for number in range(self.length)]),
             cuts=self._cuts,
-            _boxes={p.id: boxes[:, p.id] for p in people},
-            _visible={p.id: visible[:, p.id] for p in people},
+            _boxes={p.id: self._boxes[:, p.id] for p in people},
+            _visible={p.id: self._visible[:, p.id] for p in people},
             _pitch={p.id: self._motion.place[:, p.id] for p in people},
         )
 

@@ -13,7 +13,7 @@ from playerscore_clips.staging import FPS, Plan
 from playerscore_clips.truth import load_truth
 from playerscore_clips.wardrobe import random_cast
 
-__all__ = ["SCENES", "SETS", "Clip", "load_truth", "render_scene"]
+__all__ = ["SCENES", "SETS", "Clip", "load_truth", "plan_scene", "render_scene", "scene_film"]
 
 SETS: dict[str, tuple[int, ...]] = {
     "train": tuple(range(1000, 1012)),
@@ -37,12 +37,18 @@ def render_scene(name: str, seed: int, folder: Path, on_progress: Progress | Non
 
     The pixels and the truth depend on name and seed alone.
     """
-    return film.write(_film(name, seed), folder, f"{name}-{seed}", on_progress)
+    return film.write(scene_film(name, seed), folder, f"{name}-{seed}", on_progress)
 
 
-def _film(name: str, seed: int) -> Film:
-    action, scenery, grain = (Dice((zlib.crc32(name.encode()), seed, stream)) for stream in range(3))
-    plan = SCENES[name].plan(action)
+def plan_scene(name: str, seed: int) -> Plan:
+    """Return who is where in a scene and what films it, within a fraction of a second."""
+    return SCENES[name].plan(Dice((zlib.crc32(name.encode()), seed, 0)))
+
+
+def scene_film(name: str, seed: int) -> Film:
+    """Return a scene, planned and not yet drawn."""
+    plan = plan_scene(name, seed)
+    scenery, grain = (Dice((zlib.crc32(name.encode()), seed, stream)) for stream in (1, 2))
     stadium, light = Stadium(scenery), film.random_light(scenery)
     stadium.sky = _sky(scenery, plan.night)
     stadium.add_benches(scenery)

@@ -32,17 +32,26 @@ def _extras() -> Iterator[None]:
 )
 @click.option("--seed", type=int, default=7, show_default=True, help="Another number, another match.")
 @click.option("--seconds", type=click.FloatRange(min=1), default=12.0, show_default=True, help="Its length.")
-def clip(out: Path, seed: int, seconds: float) -> None:
+@click.option(
+    "--scene", metavar="NAME", help="A hard scene of its own length, such as duel-mates, cuts or falls."
+)
+def clip(out: Path, seed: int, seconds: float, scene: str | None) -> None:
     """Render a match-like clip to try things with."""
     with _extras():
         from playerscore_clips.match import ClipSettings, render_clip
+        from playerscore_clips.scenes import SCENES, render_scene
+    if scene is not None and scene not in SCENES:
+        raise click.UsageError(f"no scene is named {scene}; there are {', '.join(SCENES)}")
 
     with console.progress("rendering") as tell:
-        made = render_clip(
-            ClipSettings(seed=seed, seconds=seconds),
-            out,
-            lambda done, total: tell(done / total, f"frame {done}"),
-        )
+
+        def on_progress(done: int, total: int) -> None:
+            tell(done / total, f"frame {done}")
+
+        if scene is None:
+            made = render_clip(ClipSettings(seed=seed, seconds=seconds), out, on_progress)
+        else:
+            made = render_scene(scene, seed, out, on_progress)
     target = out / "clip.mp4"
     made.video.replace(target)
     console.out.print(f"video: {target}\ntruth: {made.truth}", markup=False)
