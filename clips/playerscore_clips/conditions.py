@@ -106,7 +106,7 @@ def substitution(dice: Dice) -> Plan:
     subs = [Person(len(cast) + i, team, "player", team) for i, team in enumerate((0, 1))]
     official = Person(len(cast) + 2, None, "referee", REFEREE_KIT)
     script = Script(dice, (*cast, *subs, official, *(person for person, _ in beside)), seconds, FPS)
-    script.loiter(official.id, (0.0, HALF_WIDTH_M + 0.9), 0.15)
+    script.loiter(official.id, (0.0, HALF_WIDTH_M + 1.4), 0.1)
     for person, place in beside:
         script.loiter(person.id, place, 0.3)
     for sub in subs:

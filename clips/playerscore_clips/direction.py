@@ -92,6 +92,12 @@ class Shot:
     pace: float = 1.0
 
 
+_SLOW = ("replay", "reverse")
+_INSERTS = (("close",), ("half",), ("close", "replay"), ("half", "close"), ("replay",), ("reverse",),
+            ("crowd", "close"), ("close", "reverse"))  # fmt: skip
+"""What a director shows between two wide shots."""
+
+
 def cuts(dice: Dice) -> Plan:
     """Return a wide shot, one or two others (close, half-close or a replay), and a wide shot again."""
     size = staging.size(dice)
@@ -100,11 +106,11 @@ def cuts(dice: Dice) -> Plan:
     stand = staging.stand(dice)
     shots = [Shot(1.0, dice.uniform(2.0, 3.0))]
     kinds = ["wide"]
-    for kind in dice.choose((("close",), ("half",), ("close", "replay"), ("half", "close"), ("replay",))):
+    for kind in dice.choose(_INSERTS):
         last = shots[-1]
         now = last.begins + last.seconds
-        begins = now - 1.5 if kind == "replay" else now
-        shots.append(Shot(begins, dice.uniform(1.0, 1.8), 0.5 if kind == "replay" else 1.0))
+        begins = now - 1.5 if kind in _SLOW else now
+        shots.append(Shot(begins, dice.uniform(1.0, 1.8), 0.5 if kind in _SLOW else 1.0))
         kinds.append(kind)
     away = sum(s.seconds for s in shots[1:])
     later = shots[0].begins + shots[0].seconds + away + dice.choose((0.0, 0.0, 8.0))
@@ -136,6 +142,10 @@ def _cut_together(dice: Dice, moved: Motion, shots: list[Shot], kinds: list[str]
         cuts.append(len(cameras))
         cameras += _SHOTS[kind](dice, part, wide)
         moments.append(rows)
+    if dice.chance(0.25):  # the picture stands still at the end
+        still = dice.integer(12, 30)
+        moments.append(np.full(still, moments[-1][-1]))
+        cameras += cameras[-1:] * still
     return Plan(moved.at(np.concatenate(moments)), cameras, tuple(cuts[1:]))
 
 
@@ -166,6 +176,21 @@ def _replay(dice: Dice, part: Motion, wide: _Look) -> list[Camera]:
     return _other_side(dice, part, replace(wide, person_px=wide.person_px * 2))
 
 
+def _reverse(dice: Dice, part: Motion, wide: _Look) -> list[Camera]:
+    """Return a shot from the other side of the pitch, where left is right."""
+    stand = (dice.uniform(-20, 20), dice.uniform(50, 62), dice.uniform(9, 18))
+    aim = part.ball * [0.9, 0.5]
+    return staging.filmed(dice, aim, wide.person_px * dice.uniform(1.0, 2.2), wide.size, stand)
+
+
+def _crowd(dice: Dice, part: Motion, wide: _Look) -> list[Camera]:
+    """Return a shot of the spectators, in which nobody is who plays."""
+    frames = len(part.ball)
+    aim = np.tile([dice.uniform(-40, 40), 56.0], (frames, 1)) + [[0.02, 0]] * np.arange(frames)[:, None]
+    focal = np.full(frames, wide.size[1] / 5.0 * 122)
+    return look_at(wide.stand, aim, focal, wide.size, aim_m=10.0, blur_px=1.0)
+
+
 def _portrait(dice: Dice, part: Motion, size: tuple[int, int], person_px: float, low: bool) -> list[Camera]:
     """Return a camera that stays with whoever is nearest to the ball."""
     first = np.linalg.norm(part.place[0] - part.ball[0], axis=1)
@@ -186,6 +211,8 @@ _SHOTS: dict[str, Callable[[Dice, Motion, _Look], list[Camera]]] = {
     "close": _close,
     "half": _half_close,
     "replay": _replay,
+    "reverse": _reverse,
+    "crowd": _crowd,
 }
 
 

@@ -254,6 +254,16 @@ def struggling(pose: Pose, share: float, phase: float) -> Pose:
     return replace(pose, lean=lean, roll=roll, legs=(legs[0], legs[1]), arms=(arms[0], arms[1]))
 
 
+def falling(pose: Pose, fall: float, to: float) -> Pose:
+    """Return the pose of somebody who has fallen over by an angle: knees bent, most of all half way down."""
+    bent = 0.15 + 0.85 * max(0.0, math.sin(2 * fall))
+    legs = [
+        replace(leg, swing=leg.swing * (1 - bent) + q * 0.7 * bent, knee=leg.knee + q * 1.2 * bent)
+        for q, leg in zip((1.0, 0.8), pose.legs, strict=True)
+    ]
+    return replace(pose, legs=(legs[0], legs[1]), fall=fall, fall_to=to)
+
+
 def cadence_hz(speed_mps: float) -> float:
     """Return how many strides (two steps) a second go with a speed."""
     return float(np.interp(speed_mps, _SPEEDS, (0.15, 0.5, 0.95, 1.4, 1.9)))

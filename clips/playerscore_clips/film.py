@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from playerscore_clips.figures import (
     Pose,
     View,
     draw_figure,
+    falling,
     gait_pose,
     struggling,
 )
@@ -177,9 +178,7 @@ class Film:
         if moved.struggle is not None and moved.struggle[number, who] > 0:
             pose = struggling(pose, float(moved.struggle[number, who]), phase)
         if moved.fall is not None and moved.fall_to is not None and moved.fall[number, who] > 0:
-            pose = replace(
-                pose, fall=float(moved.fall[number, who]), fall_to=float(moved.fall_to[number, who])
-            )
+            pose = falling(pose, float(moved.fall[number, who]), float(moved.fall_to[number, who]))
         return pose
 
     def _shadows(self, camera: Camera, frame: Image, sprite: Sprite, place: Numbers) -> None:

@@ -52,12 +52,15 @@ def scene_film(name: str, seed: int) -> Film:
     stadium, light = Stadium(scenery), film.random_light(scenery)
     stadium.sky = _sky(scenery, plan.night)
     stadium.add_benches(scenery)
+    if any(camera.stand[1] > 0 for camera in plan.cameras):
+        stadium.add_near_side(scenery)
     if plan.effects.shade is not None:
         stadium.shade(plan.effects.shade)
     cast = random_cast(scenery, plan.moved.people, stadium.turf, plan.style)
     tone = film.tone_curve(scenery, plan.night)
     first = plan.cameras[0]
-    footage = Footage(first.width, first.height, FPS, seed, plan.noise, tone, plan.encoder)
+    encoder = plan.encoder or {"crf": str(grain.choose((18, 21, 24, 27, 30, 33)))}
+    footage = Footage(first.width, first.height, FPS, seed, plan.noise, tone, encoder)
     return Film(footage, cast, plan.moved, plan.cameras, stadium, light, grain, plan.cuts, plan.effects)
 
 

@@ -18,6 +18,7 @@ Place = Numbers | tuple[float, float]
 
 HEAVINESS_S = 0.3
 """How smoothly people follow their key frames."""
+FASTEST_MPS = 8.0
 STEP_S = 0.15
 """Between the key frames of people who touch each other."""
 
@@ -100,8 +101,10 @@ class Script:
     def play(self) -> Motion:
         """Return how everybody moves."""
         times = np.arange(len(self.struggle)) / self.fps
-        place = np.stack([self._path(keys, times, HEAVINESS_S) for keys in self._keys], 1)
-        ball = self._path(sorted(self._ball, key=lambda key: key[0]), times, 0.15)
+        step_m = FASTEST_MPS / self.fps
+        place = np.stack([_reached(self._way(keys, times), step_m) for keys in self._keys], 1)
+        place = smoothed(place.reshape(len(times), -1), self.fps, HEAVINESS_S).reshape(place.shape)
+        ball = smoothed(self._way(sorted(self._ball, key=lambda key: key[0]), times), self.fps, 0.15)
         velocity = np.gradient(place, axis=0) * self.fps
         moved = motion.walked(self._dice, self.people, ball, place, velocity, self.fps)
         for span, group in self._touches:  # who struggles looks at whom he struggles with
@@ -118,10 +121,23 @@ class Script:
             fall_to=self.fall_to,
         )
 
-    def _path(self, keys: list[tuple[float, Numbers]], times: Numbers, heaviness_s: float) -> Numbers:
+    @staticmethod
+    def _way(keys: list[tuple[float, Numbers]], times: Numbers) -> Numbers:
+        """Return the straight way from key frame to key frame (frames, 2)."""
         seconds = [second for second, _ in keys]
-        straight = [np.interp(times, seconds, [place[axis] for _, place in keys]) for axis in (0, 1)]
-        return smoothed(np.column_stack(straight), self.fps, heaviness_s)
+        return np.column_stack(
+            [np.interp(times, seconds, [place[axis] for _, place in keys]) for axis in (0, 1)]
+        )
+
+
+def _reached(way: Numbers, step_m: float) -> Numbers:
+    """Return how somebody keeps up with a way (frames, 2) who goes ``step_m`` a frame at most."""
+    now, reached = way[0], np.empty_like(way)
+    for frame, goal in enumerate(way):
+        left = goal - now
+        now = now + left * min(1.0, step_m / max(float(np.hypot(*left)), 1e-9))
+        reached[frame] = now
+    return reached
 
 
 def _length(vectors: Numbers) -> Numbers:

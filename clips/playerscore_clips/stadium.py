@@ -1,7 +1,7 @@
 """The pitch and the stand around it, painted once per clip and then seen through the moving camera."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import cv2
@@ -23,6 +23,8 @@ PX_PER_M = 24
 LINE_M = 0.12
 SQUEEZES = (2, 4, 8)
 """How many times less fine the ground is painted across than along, for near to far."""
+FARTHEST_SQUEEZE = 24
+"""For cameras that see the horizon."""
 GOAL_M, GOAL_HEIGHT_M, GOAL_DEPTH_M = 7.32, 2.44, 2.0
 
 _Segment = tuple[float, float, float, float]
@@ -100,6 +102,11 @@ class _Sheet:
     along: Numbers
     up: Numbers
 
+    def turned(self) -> "_Sheet":
+        """Return the sheet turned half round about the middle of the pitch."""
+        half = np.array([-1.0, -1.0, 1.0])
+        return replace(self, origin=self.origin * half, along=self.along * half, up=self.up * half)
+
     def homography(self, camera: Camera) -> Numbers:
         matrix: Numbers = camera.plane(self.origin, self.along, self.up) @ self.to_plane
         return matrix
@@ -152,6 +159,7 @@ class Stadium:
         """What is above the horizon; without it the ground is smeared up, which a high camera never shows."""
         self._ground = self._paint_ground(dice)
         self._sheets = [*_stands(dice), *_board_rows(dice)]
+        self._from_behind: list[_Sheet] = []
         self.turf: Colour = tuple(int(v) for v in self._ground[0].reshape(-1, 3).mean(0))  # type: ignore[assignment]
 
     @staticmethod
@@ -165,8 +173,14 @@ class Stadium:
         painted = np.clip(grass * (1 - lines * 0.85) + white * lines * 0.85, 0, 255).astype(np.uint8)
         return [
             cv2.resize(painted, (columns, rows // squeeze), interpolation=cv2.INTER_AREA)
-            for squeeze in SQUEEZES
+            for squeeze in (*SQUEEZES, FARTHEST_SQUEEZE)
         ]
+
+    def add_near_side(self, dice: Dice) -> None:
+        """Build a stand and boards where the main camera is, for cameras that look from the other side."""
+        *sides, far = _stands(dice)
+        *side_boards, boards = _board_rows(dice)
+        self._from_behind = [*sides, *side_boards, far.turned(), boards.turned()]
 
     def shade(self, shade: Shade) -> None:
         """Darken the ground where a shade falls, for good."""
@@ -186,7 +200,7 @@ class Stadium:
         self._draw_ground(camera, frame)
         if self.sky is not None:
             frame[: max(0, math.ceil(camera.horizon))] = self.sky
-        for sheet in self._sheets:
+        for sheet in self._from_behind if camera.stand[1] > 0 else self._sheets:
             sheet.draw(camera, frame)
         if goals:
             draw_goals(camera, frame)
@@ -197,10 +211,11 @@ class Stadium:
 
         Far ground is much foreshortened; from a painting that is as fine across as along it would flicker.
         """
-        bands = np.linspace(0, camera.height, 7).astype(int)
+        bands = np.linspace(0, camera.height, 7 if self.sky is None else 13).astype(int)
         for top, bottom in pairwise(bands.tolist()):
-            squeeze = _squeeze_at(camera, (top + bottom) / 2)
-            level = self._ground[SQUEEZES.index(squeeze)]
+            levels = SQUEEZES if self.sky is None else (*SQUEEZES, FARTHEST_SQUEEZE)
+            squeeze = _squeeze_at(camera, (top + bottom) / 2, levels)
+            level = self._ground[levels.index(squeeze)]
             to_metres = np.array(
                 [[1 / PX_PER_M, 0, -GROUND_X_M], [0, -squeeze / PX_PER_M, GROUND_Y_M], [0, 0, 1.0]]
             )
@@ -210,13 +225,13 @@ class Stadium:
             frame[top:bottom] = cv2.warpPerspective(level, matrix, size, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _squeeze_at(camera: Camera, row: float) -> int:
+def _squeeze_at(camera: Camera, row: float, levels: tuple[int, ...]) -> int:
     """Return how much finer along than across the ground has to be at a row of the frame."""
     here = camera.ground_at(camera.width / 2, row)
     below = camera.ground_at(camera.width / 2, row + 1)
     metres_per_row = abs(here[1] - below[1])
     wanted = metres_per_row * PX_PER_M
-    return next((s for s in SQUEEZES if s >= wanted * 0.7), SQUEEZES[-1])
+    return next((s for s in levels if s >= wanted * 0.7), levels[-1])
 
 
 def _stands(dice: Dice) -> list[_Sheet]:

@@ -30,7 +30,8 @@ class Plan:
     cameras: list[Camera]
     cuts: tuple[int, ...] = ()
     noise: float = 2.5
-    encoder: dict[str, str] = field(default_factory=lambda: {"crf": "23"})
+    encoder: dict[str, str] | None = None
+    """Of x264; without it anything from 1 to about 12 Mbit/s."""
     style: str = "apart"
     """Of the kits, one of ``wardrobe.STYLES``."""
     night: float = 0.0
