@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import machine
-from followeval import cases, figures, identity, judge, previews, product, renders
+from followeval import cases, figures, identity, judge, previews, product, renders, rows
 from followeval.cases import Case
 from followeval.product import Product
 
@@ -85,13 +85,13 @@ def measured(asked: Product, chosen: Sequence[Case], options: argparse.Namespace
     return {
         "figures": figures.figures(picks, counts),
         "ratios": figures.ratios(picks) | _pace(asked, chosen, options),
-        "pick_columns": list(figures.PICK_COLUMNS),
-        "picks": [figures.compact(pick) for pick in picks],
+        "pick_columns": list(rows.PICK_COLUMNS),
+        "picks": [rows.compact(pick) for pick in picks],
     }
 
 
 def _line(pick: Json) -> str:
-    return " ".join(str(value) for value in figures.compact(pick)[1:])
+    return " ".join(str(value) for value in rows.compact(pick)[1:])
 
 
 def _pace(asked: Product, chosen: Sequence[Case], options: argparse.Namespace) -> Json:
@@ -140,19 +140,18 @@ def products(options: argparse.Namespace) -> list[Product]:
 
 
 def written(row: Json, out: Path) -> None:
-    """Add a row to the file, in the place of an older one of the same commit and sets."""
-    rows = json.loads(out.read_text())["rows"] if out.exists() else []
-    rows = [old for old in rows if (old["commit"], old["sets"]) != (row["commit"], row["sets"])] + [row]
-    newest = row["detectors"].get("embedded", next(iter(row["detectors"].values())))
+    """Add a row to the file; what stands above the rows is the newest row's, of the embedded detector."""
+    all_ = rows.added(json.loads(out.read_text())["rows"] if out.exists() else [], row)
+    newest = all_[-1]["detectors"].get("embedded", next(iter(all_[-1]["detectors"].values())))
     document = {
         "command": "make bench-following",
         "machine": machine.described(),
-        "commit": row["commit"],
+        "commit": all_[-1]["commit"],
         "figures": newest["figures"],
         "ratios": newest["ratios"],
-        "rows": rows,
+        "rows": all_,
     }
-    out.write_text(figures.pretty(document) + "\n")
+    out.write_text(rows.pretty(document) + "\n")
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -186,7 +185,8 @@ def main() -> int:
     chosen, asked = chosen_cases(options), products(options)
     told = {one.detector: measured(one, chosen, options) for one in asked}
     sets = sorted({options.set if case.kind == "rendered" else "real" for case in chosen})
-    written({"commit": asked[0].commit(), "sets": sets, "detectors": told}, options.out)
+    clips = sorted(case.name for case in chosen)
+    written({"commit": asked[0].commit(), "sets": sets, "clips": clips, "detectors": told}, options.out)
     for name, found in told.items():
         print(name, json.dumps(found["figures"] | found["ratios"], indent=1))
     return 0

@@ -1,8 +1,7 @@
 """From the judged picks of a run to the figures of the report."""
 
-import json
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -10,18 +9,6 @@ from scipy.stats import spearmanr
 from followeval.previews import PreviewCount
 
 Json = dict[str, Any]
-
-PICK_COLUMNS: Final = (
-    "clip", "target", "start", "coverage", "coverage_after", "seen", "wrong", "wrong_kit", "off", "ghost",
-    "refind_sec", "tracking_quality", "overall", "hota", "idf1",
-)  # fmt: skip
-
-
-def compact(pick: Json) -> list[Any]:
-    """A pick as a row under `PICK_COLUMNS`."""
-    return [
-        [gap[2] for gap in pick["absences"]] if name == "refind_sec" else pick[name] for name in PICK_COLUMNS
-    ]
 
 
 def figures(picks: Sequence[Json], previews: dict[str, PreviewCount]) -> Json:
@@ -109,17 +96,3 @@ def ratios(picks: Sequence[Json]) -> Json:
         "coverage_vs_best_tracker_on": f"{len(both)} picks of {', '.join(sorted({p['kind'] for p in both}))} clips",
         **{f"coverage_held_{name}": round(value, 4) for name, value in held.items()},
     }
-
-
-def pretty(value: Any, indent: int = 0) -> str:
-    """JSON with a line for each figure, and one for each pick."""
-    flat = json.dumps(value, ensure_ascii=False)
-    nested = isinstance(value, dict) or (isinstance(value, list) and ("{" in flat or "[[" in flat))
-    if not nested or (isinstance(value, dict) and len(flat) < 60):
-        return flat
-    pad, end = "\n" + " " * (indent + 1), "\n" + " " * indent
-    if isinstance(value, dict):
-        inner = [f"{json.dumps(key)}: {pretty(item, indent + 1)}" for key, item in value.items()]
-        return "{" + pad + f",{pad}".join(inner) + end + "}"
-    inner = [json.dumps(item) if isinstance(item, list) else pretty(item, indent + 1) for item in value]
-    return "[" + pad + f",{pad}".join(inner) + end + "]"

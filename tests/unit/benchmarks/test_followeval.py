@@ -1,13 +1,17 @@
 """The measures of following, on worlds of a few frames whose figures can be counted by hand."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from followeval import cases, figures, identity, judge, previews
-from followeval.reference import Reference, from_annotation, iou_xywh
+from followeval import cases, figures, identity, judge, previews, product, rows
+from followeval.reference import Reference, from_annotation, from_truth, iou_xywh
 from numpy.typing import NDArray
+
+from playerscore_clips.truth import Person, Truth
 
 FRAMES = 20
 HIM = np.array([0.1, 0.2, 0.05, 0.2])
@@ -234,3 +238,76 @@ def test_the_figures_of_a_kind_that_was_not_measured_are_null() -> None:
 
 def test_iou_of_a_missing_box_is_nothing() -> None:
     assert iou_xywh(HIM, np.full(4, np.nan)) == 0
+
+
+def row(commit: str, clips: str, detector: str) -> dict[str, object]:
+    return {"commit": commit, "clips": clips.split(), "detectors": {detector: {"figures": {}}}}
+
+
+@pytest.mark.parametrize(
+    ("new", "expected"),
+    [
+        pytest.param(row("b", "x", "embedded"), ["a x embedded", "b x embedded"], id="another commit"),
+        pytest.param(row("a", "x", "ultralytics"), ["a x embedded ultralytics"], id="another detector"),
+        pytest.param(row("a", "x y", "embedded"), ["a x y embedded"], id="more clips"),
+        pytest.param(row("a", "y", "embedded"), ["a x embedded", "a y embedded"], id="other clips"),
+    ],
+)
+def test_a_run_becomes_a_row_of_its_own_or_completes_one_of_the_same_commit(
+    new: dict[str, object], expected: list[str]
+) -> None:
+    found = rows.added([row("a", "x", "embedded")], new)
+
+    assert [" ".join([one["commit"], *one["clips"], *one["detectors"]]) for one in found] == expected
+
+
+def test_rows_are_written_with_a_line_for_each_pick() -> None:
+    told = {
+        "figures": {"coverage": 0.9},
+        "picks": [["x", "A", 0, [0.1, None]], ["x", "B", 5, []]],
+        "sets": ["real"],
+    }
+
+    text = rows.pretty(told)
+
+    assert json.loads(text) == told
+    assert '  ["x", "A", 0, [0.1, null]],\n' in text
+
+
+def test_on_the_pitch_are_those_who_play_while_they_are_on_it() -> None:
+    people = (Person(0, 0, "player", 0), Person(1, None, "ballboy", 5))
+    pitch = {0: np.array([[0.0, 0.0], [0.0, 40.0]]), 1: np.array([[0.0, 34.0], [0.0, 34.0]])}
+    truth = Truth(
+        fps=25.0,
+        width=960,
+        height=540,
+        seed=1,
+        people=people,
+        ground_to_image=np.zeros((2, 3, 3)),
+        cuts=(1,),
+        _boxes={0: np.array([HIM, HIM]), 1: np.array([FOE, FOE])},
+        _visible={0: np.ones(2), 1: np.ones(2)},
+        _pitch=pitch,
+    )
+
+    reference = from_truth("scene", truth)
+
+    assert reference.on_pitch.tolist() == [[True, False], [False, False]]
+    assert (reference.kits, reference.cuts, reference.frames) == (["0", "5"], (1,), 2)
+
+
+class Timed(product.Product):
+    """A product that takes the times that its detector's name lists, one after the other."""
+
+    def answer(self, order: dict[str, Any]) -> dict[str, Any]:
+        return {"picks": [{"cpu_sec": float(order["times"][self.detector].pop(0))}]}
+
+
+def test_time_is_compared_by_the_quickest_round_of_each_pick() -> None:
+    now, before = (Timed(Path(), name, None, Path()) for name in ("now", "before"))
+    orders = [
+        {"picks": [], "times": {"now": [3, 2], "before": [1, 9]}},
+        {"picks": [], "times": {"now": [4, 5], "before": [3, 2]}},
+    ]
+
+    assert product.time_ratio(now, before, orders) == pytest.approx((2 + 4) / (1 + 2))
