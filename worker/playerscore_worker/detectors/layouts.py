@@ -41,9 +41,10 @@ def read(answers: Answers, manifest: Onnx, size_wh: tuple[int, int]) -> Detectio
 
 
 def _yolo(answers: Answers, manifest: Onnx, _size_wh: tuple[int, int]) -> Detections:
-    columns = _only(answers, manifest, "(1, 4 + classes, n)", least=5)
-    if columns.shape[0] >= columns.shape[1]:
-        raise _unlike(answers, manifest, "(1, 4 + classes, n), more boxes than classes")
+    wanted = "(1, 4 + classes, n), more boxes than classes"
+    columns = _only(answers, manifest, wanted)
+    if not 5 <= columns.shape[0] < columns.shape[1]:
+        raise _unlike(answers, manifest, wanted)
     return Detections(_corners(columns[:4].T), _best(columns[4:].T, manifest))
 
 
@@ -106,10 +107,10 @@ READERS: Final[dict[str, Reader]] = {
 # --- outputs ----------------------------------------------------------------------------------------------
 
 
-def _only(answers: Answers, manifest: Onnx, wanted: str, least: int = 1) -> Array:
+def _only(answers: Answers, manifest: Onnx, wanted: str) -> Array:
     """The first output without its batch, two axes; segmentation and the like have more behind it."""
     first = next(iter(answers.values()))
-    if first.ndim != 3 or first.shape[0] != 1 or first.shape[1] < least:
+    if first.ndim != 3 or first.shape[0] != 1:
         raise _unlike(answers, manifest, wanted)
     return np.asarray(first[0], np.float32)
 
@@ -162,6 +163,8 @@ def _with_objectness(rows: Array, manifest: Onnx) -> Detections:
 
 
 def _labelled(corners: Array, scores: Array, labels: Array, manifest: Onnx) -> Detections:
+    if (labels != np.round(labels)).any():
+        raise misfit("layout", f"classes are whole numbers, the graph answers {_range(labels)}")
     people = np.isin(labels, manifest.person_classes)
     return Detections(corners[people], _probable(scores[people]))
 

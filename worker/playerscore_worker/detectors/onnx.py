@@ -37,8 +37,8 @@ TRIAL_PX: Final = 320
 
 INPUT_TYPES: Final[dict[str, type]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 SIZE_TYPES: Final[dict[str, type]] = INPUT_TYPES | {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
-UNREADABLE: Final = (errors.Fail, errors.InvalidProtobuf, errors.InvalidGraph, errors.NotImplemented)
 UNFIT: Final = (errors.Fail, errors.InvalidArgument, errors.RuntimeException)
+UNREADABLE: Final = (*UNFIT, errors.InvalidGraph, errors.InvalidProtobuf, errors.NotImplemented)
 
 
 @dataclass(frozen=True)
@@ -183,8 +183,7 @@ class OnnxDetector:
         try:
             self._run(np.full((size[1], size[0], 3), 114, np.uint8), Fit(size, size, (0, 0)))
         except UNFIT as error:
-            if "allocate" in str(error):
-                raise
+            _unless_memory(error)
             text = f"the graph does not take a picture of {size[0]}x{size[1]} px: {error}"
             raise misfit("input", text) from error
 
@@ -199,8 +198,15 @@ def _session(content: bytes, threads: int) -> Any:
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except UNREADABLE as error:
+        _unless_memory(error)
         text = f"spec.detector.weights: onnxruntime cannot read the file: {error}"
         raise WorkerError("WORKER_FAILED", text) from error
+
+
+def _unless_memory(error: Exception) -> None:
+    """Raises it again where the machine, not the file, is at fault: that has an exit code of its own."""
+    if "allocate" in str(error):
+        raise error
 
 
 def _inputs(session: Any, manifest: Onnx) -> tuple[Any, Any | None]:
