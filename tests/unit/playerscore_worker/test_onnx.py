@@ -206,8 +206,8 @@ def test_half_a_detector_is_none(weights: Path | None, told: Onnx | None, field:
 @pytest.mark.parametrize(
     ("told", "fixed", "expected"),
     [
-        ({}, None, Fit((150, 75), (160, 96), (5, 10))),
-        ({"fit": "corner"}, None, Fit((150, 75), (160, 96), (0, 0))),
+        ({}, None, Fit((160, 80), (160, 96), (0, 8))),
+        ({"fit": "corner"}, None, Fit((160, 80), (160, 96), (0, 0))),
         ({"fit": "stretch", "stride": 14}, None, Fit((154, 84), (154, 84), (0, 0))),
         ({}, (640, 640), Fit((150, 75), (640, 640), (245, 282))),
         ({}, (120, 120), Fit((120, 60), (120, 120), (0, 30))),

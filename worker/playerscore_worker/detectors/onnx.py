@@ -30,8 +30,8 @@ MAX_IMAGE_PX: Final = 1920
 MIN_IMAGE_PX: Final = 480
 # A window this much larger than the input is shrunk; a larger one is tiled.
 SHRINK: Final = 1.25
-# Tiles share so many body heights, so that everybody is whole in one of them.
-OVERLAP_H: Final = 1.5
+# Tiles share so many body heights: whoever is up to that much taller than expected is whole in one of them.
+OVERLAP_H: Final = 2.0
 # The side of the grey picture on which a graph of any size is tried.
 TRIAL_PX: Final = 320
 
@@ -54,19 +54,25 @@ class Fit:
 
 
 def fit(width: int, height: int, zoom: float, told: OnnxInput, fixed: tuple[int, int] | None) -> Fit:
-    """How a window of that size is put into the input, at that zoom or, where it is too large, at less."""
-    if fixed and told.fit != "stretch":
+    """How a window of that size is put into the input, as near to that zoom as the input allows."""
+    longer = max(width, height)
+    if fixed is None:
+        # The longer side fills whole strides: padding is work for nothing.
+        zoom = _whole(longer * zoom, told.stride) / longer
+    elif told.fit != "stretch":
         zoom = min(zoom, fixed[0] / width, fixed[1] / height)
     content = (max(16, round(width * zoom)), max(16, round(height * zoom)))
-    canvas = fixed or (
-        -(-content[0] // told.stride) * told.stride,
-        -(-content[1] // told.stride) * told.stride,
-    )
+    canvas = fixed or (_whole(content[0], told.stride), _whole(content[1], told.stride))
     if told.fit == "stretch":
         return Fit(canvas, canvas, (0, 0))
     if told.fit == "corner":
         return Fit(content, canvas, (0, 0))
     return Fit(content, canvas, ((canvas[0] - content[0]) // 2, (canvas[1] - content[1]) // 2))
+
+
+def _whole(length: float, stride: int) -> int:
+    """The length, made a multiple of the stride."""
+    return int(np.ceil(length / stride - 1e-9)) * stride
 
 
 def prepare(window: Image, chosen: Fit, told: OnnxInput) -> NDArray[np.float32]:
@@ -178,7 +184,7 @@ class OnnxDetector:
 
     def _try(self) -> None:
         """A wrong manifest is better refused now than after the video was fetched and read."""
-        side = -(-TRIAL_PX // self._manifest.input.stride) * self._manifest.input.stride
+        side = _whole(TRIAL_PX, self._manifest.input.stride)
         size = self._fixed or (side, side)
         try:
             self._run(np.full((size[1], size[0], 3), 114, np.uint8), Fit(size, size, (0, 0)))
