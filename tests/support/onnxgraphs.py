@@ -9,8 +9,9 @@ from typing import Final
 
 import numpy as np
 import onnx
-from onnx import parser
+from onnx import compose, parser
 
+from playerscore_worker.detectors.embedded import WEIGHTS
 from playerscore_worker.frames import Image
 
 SCORE: Final = 0.875
@@ -122,6 +123,29 @@ def graph(
     )
     onnx.checker.check_model(model)
     return model
+
+
+def embedded_as_yolox() -> onnx.ModelProto:
+    """The embedded network, answering as YOLOX does: one grid of stride 4, sizes as logarithms, undecoded."""
+    network = onnx.load(WEIGHTS)
+    answer = network.graph.output[0].name
+    head = parser.parse_model(f"""
+      <ir_version: {network.ir_version}, opset_import: ["" : {network.opset_import[0].version}]>
+      head (float[1, 5, h, w] planes) => (float[1, n, 6] output0)
+      <int64[3] flat = {{1, 5, -1}}, float[1] half = {{0.5}}, float[1] tiny = {{0.001}},
+       float[1, 1, 2] size_units = {{4, 10}}, int64[3] lengths = {{1, 2, 2}}> {{
+        cells = Reshape (planes, flat)
+        rows = Transpose <perm=[0, 2, 1]> (cells)
+        score, offset, size = Split <axis=2> (rows, lengths)
+        middle = Add (offset, half)
+        units = Mul (size, size_units)
+        positive = Max (units, tiny)
+        logarithm = Log (positive)
+        none = Sub (score, score)
+        certain = Exp (none)
+        output0 = Concat <axis=2> (middle, logarithm, certain, score)
+      }}""")
+    return compose.merge_models(network, head, io_map=[(answer, "planes")])
 
 
 def saved(model: onnx.ModelProto, folder: Path) -> Path:
