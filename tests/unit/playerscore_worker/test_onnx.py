@@ -8,11 +8,14 @@ import numpy as np
 import onnx
 import pytest
 
+from builders import IMAGE
 from onnxgraphs import PERSON, SCORE, graph, picture, saved
 from playerscore.errors import WorkerError
-from playerscore.resources import Onnx, OnnxInput
+from playerscore.resources import Detector, Onnx, OnnxInput, Video
+from playerscore.tasks import PreviewTask
 from playerscore_worker import boxes, detectors
 from playerscore_worker.detectors.onnx import Fit, fit, prepare, tiles
+from playerscore_worker.pod import TASK
 
 BOX = (300, 200, 326, 264)
 WINDOW = np.array([150.0, 100.0, 480.0, 400.0])
@@ -198,6 +201,21 @@ def test_a_size_that_the_graph_cannot_work_with_is_refused(tmp_path: Path) -> No
 def test_half_a_detector_is_none(weights: Path | None, told: Onnx | None, field: str) -> None:
     with pytest.raises(WorkerError, match=rf"spec\.detector\.{field}: "):
         detectors.load("onnx", weights, 1, onnx=told)
+
+
+def test_the_manifest_travels_in_the_task() -> None:
+    told = manifest("yolox", input={"width": 640, "height": 640, "channels": "BGR"}, gridStrides=[4, 8])
+    task = PreviewTask(
+        namespace="team-a",
+        name="match-1",
+        uid="u",
+        image=IMAGE,
+        video=Video(uri="s3://playerscore/team-a/x"),
+        sources=["s3://playerscore/team-a"],
+        detector=Detector(name="onnx", onnx=told),
+    )
+
+    assert TASK.validate_json(task.model_dump_json(by_alias=True, exclude_none=True)).detector.onnx == told
 
 
 # --- pictures -------------------------------------------------------------------------------------------
