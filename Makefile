@@ -101,9 +101,9 @@ test-kueue: setup ## Jobs in the queues of a real Kueue
 test-footage: setup ## The flow on real footage that lies beside the checkout (CI)
 	$(PYTEST) tests/footage
 
-test-ultralytics: setup ## The ultralytics detector with real weights, in an environment of its own (CI; 6 GB)
+test-ultralytics: setup ## Real weights, by ultralytics and exported, in an environment of its own (CI; 6 GB)
 	UV_PROJECT_ENVIRONMENT=$(PLAYERSCORE_CACHE)/venv-ultralytics \
-	  $(UV) run -q --frozen --group dev --extra worker-gpu pytest -q tests/ultralytics
+	  $(UV) run -q --frozen --group dev --extra worker-gpu --extra clips pytest -q tests/ultralytics
 
 .PHONY: fuzz-api bench-api
 fuzz-api: setup ## Thousands of requests on every operation of the API, the result into benchmarks/results (8 min)

@@ -11,6 +11,7 @@ from playerscore.errors import FlowError, NotReadyError
 from playerscore.names import NOT_READY_MESSAGE, frame_number
 from playerscore.resources import (
     Analysis,
+    Detector,
     Frame,
     PreviewSettings,
     PreviewStatus,
@@ -37,11 +38,20 @@ class Preview(NamedTuple):
     common: dict[str, Any]
     """What both tasks know about the job."""
     video: Path
+    weights: Path | None
+    """The detector's file."""
     picture: Path
     """Every frame with the numbers of the people on it."""
 
 
-def preview(video: Path, out: Path, settings: PreviewSettings, tell: Tell) -> Preview:
+def preview(
+    video: Path,
+    out: Path,
+    settings: PreviewSettings,
+    tell: Tell,
+    detector: Detector,
+    weights: Path | None = None,
+) -> Preview:
     """Check the file and make its preview. Raises VideoError."""
     container.check(video, VideoLimits())
     frames = out / "frames"
@@ -55,10 +65,11 @@ def preview(video: Path, out: Path, settings: PreviewSettings, tell: Tell) -> Pr
         "image": IMAGE,
         "video": Video(uri=uri, sha256=sha256),
         "sources": [uri],
+        "detector": detector,
     }
-    status = run_preview(PreviewTask(**common, preview=settings), video, sha256, frames, tell)
+    status = run_preview(PreviewTask(**common, preview=settings), video, sha256, frames, tell, weights)
     drawn = draw_preview(status, lambda number: _jpeg(frames, number), out / "preview.png")
-    return Preview(status, common, video, drawn)
+    return Preview(status, common, video, weights, drawn)
 
 
 def _jpeg(frames: Path, number: int) -> bytes:
@@ -107,7 +118,7 @@ def analyse(
         target_iou=confirmed.verdict.iou if confirmed.verdict else None,
         analysis=analysis,
     )
-    done = run_analysis(task, made.video, made.status.video.sha256, tell)
+    done = run_analysis(task, made.video, made.status.video.sha256, tell, made.weights)
     written = done.write_artifacts(out)
     result = out / "result.json"
     result.write_text(done.result.model_dump_json(by_alias=True, exclude_none=True, indent=2))

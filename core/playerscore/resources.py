@@ -29,6 +29,8 @@ FrameKey = Annotated[
 ]
 TrackId = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Pixels = Annotated[int, Field(ge=1, le=65_535)]
+Side = Annotated[int, Field(ge=16, le=4096)]
+OutputName = Annotated[str, Field(min_length=1, max_length=128)]
 SPACES = "\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 r"""All of Unicode's, written out: `\s` means these to pydantic, and a few of them to the API server."""
 Uri = Annotated[str, Field(pattern=f"^[a-z][a-z0-9+.-]*://[^{SPACES}]+$", min_length=4, max_length=2048)]
@@ -408,12 +410,99 @@ class Weights(KubeModel):
     sha256: Sha256
 
 
+class OnnxInput(KubeModel):
+    """How a picture becomes the graph's input (1, 3, height, width)."""
+
+    model_config = KubeModel.model_config | ConfigDict(
+        json_schema_extra=_rules(
+            ("has(self.width) == has(self.height)", "width and height belong together: both or none"),
+        )
+    )
+
+    width: Side | None = None
+    """Fixed width, px; absent where the graph takes any size."""
+    height: Side | None = None
+    stride: Annotated[int, Field(ge=1, le=256)] = 32
+    """Where the graph takes any size, each side is a multiple of this."""
+    channels: Literal["RGB", "BGR"] = "RGB"
+    scale: Annotated[float, Field(gt=0, le=255)] = 1.0
+    """What a channel's 255 becomes: 1 for values of 0..1, 255 for pixels as they are."""
+    mean: Annotated[list[Annotated[float, Field(ge=-255, le=255)]], Field(min_length=3, max_length=3)] = [
+        0.0,
+        0.0,
+        0.0,
+    ]
+    """Taken off each channel, in the order of `channels` and after `scale`."""
+    std: Annotated[list[Annotated[float, Field(gt=0, le=255)]], Field(min_length=3, max_length=3)] = [
+        1.0,
+        1.0,
+        1.0,
+    ]
+    """What each channel is then divided by."""
+    fit: Literal["letterbox", "corner", "stretch"] = "letterbox"
+    """How a window fills the input: in its middle, in its top left corner, or stretched."""
+    pad: Annotated[int, Field(ge=0, le=255)] = 114
+    """The grey around a window that does not fill the input."""
+
+
+class OnnxOutputs(KubeModel):
+    """The graph's names of its outputs; read by the layouts `detr` and `detr-deploy`."""
+
+    boxes: OutputName = "boxes"
+    scores: OutputName = "scores"
+    """For `detr` those of the logits."""
+    labels: OutputName = "labels"
+    """Read by `detr-deploy` alone."""
+
+
+class Onnx(KubeModel):
+    """What an exported graph takes and answers: the manifest of one's own weights (docs/detectors.md)."""
+
+    layout: Literal["yolo", "yolo-nms", "yolov5", "yolox", "detr", "detr-deploy"]
+    """What the graph answers, n boxes of c classes, cxcywh or xyxy in pixels of its input.
+
+    `yolo`: (1, 4 + c, n), cxcywh and class scores. `yolo-nms`: (1, n, 6), xyxy, score, class.
+    `yolov5`: (1, n, 5 + c), cxcywh, objectness, class scores. `yolox`: the same, undecoded on its grids.
+    `detr`: boxes (1, n, 4), cxcywh in 0..1, and logits (1, n, c).
+    `detr-deploy`: labels (1, n), boxes (1, n, 4), xyxy, and scores (1, n), given the size to answer in.
+    """
+    input: OnnxInput = OnnxInput()
+    outputs: OnnxOutputs = OnnxOutputs()
+    grid_strides: Annotated[list[Annotated[int, Field(ge=1, le=256)]], Field(min_length=1, max_length=8)] = [
+        8,
+        16,
+        32,
+    ]
+    """The strides of the grids of `yolox`, in the order of its rows."""
+    person_classes: Annotated[
+        list[Annotated[int, Field(ge=0, le=9999)]], Field(min_length=1, max_length=16)
+    ] = [0]
+    """The classes that are people; a model of football may have players, keepers and referees."""
+    min_score: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """Boxes that score lower are dropped; the follower weighs the others by their scores."""
+    nms_iou: Unit = 0.45
+    """Of boxes that overlap more than this, the best stays; 1 keeps all, for graphs that settle it themselves."""
+    person_height_px: Annotated[int, Field(ge=8, le=1024)] = 64
+    """The height at which the model finds people best; windows are resized until people are that high."""
+
+
 class Detector(KubeModel):
     """What finds people."""
 
-    name: Literal["embedded", "ultralytics"] = "embedded"
-    """`embedded` needs no download."""
+    model_config = KubeModel.model_config | ConfigDict(
+        json_schema_extra=_rules(
+            (
+                "self.name != 'onnx' || (has(self.weights) && has(self.onnx))",
+                "the detector onnx needs weights and its manifest: both `weights` and `onnx`",
+            ),
+            ("self.name == 'onnx' || !has(self.onnx)", "`onnx` describes weights of the detector onnx alone"),
+        )
+    )
+
+    name: Literal["embedded", "ultralytics", "onnx"] = "embedded"
+    """`embedded` needs no download; `onnx` runs any exported graph that `onnx` describes."""
     weights: Weights | None = None
+    onnx: Onnx | None = None
 
 
 class Toleration(KubeModel):

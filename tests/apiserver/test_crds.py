@@ -135,6 +135,74 @@ def test_a_runtime_is_judged_alike(plane: ControlPlane) -> None:
     assert served(plane, bad)
 
 
+WEIGHTS = {"uri": "s3://playerscore/_weights/net.onnx", "sha256": "c" * 64}
+
+
+def runtime(**detector: Any) -> Json:
+    body = manifest(make_runtime())
+    return body | {"spec": body["spec"] | {"detector": detector}}
+
+
+def onnx(**told: Any) -> Json:
+    return runtime(name="onnx", weights=WEIGHTS, onnx={"layout": "yolo"} | told)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        onnx(),
+        onnx(input={"width": 640, "height": 640, "channels": "BGR", "scale": 255, "fit": "corner"}),
+        onnx(layout="detr", outputs={"boxes": "dets", "scores": "labels"}, personClasses=[1], nmsIou=1),
+        runtime(name="ultralytics", weights=WEIGHTS),
+    ],
+    ids=["a layout alone", "a fixed size", "outputs by name", "without a manifest"],
+)
+def test_model_and_server_take_the_same_detectors(plane: ControlPlane, body: Json) -> None:
+    assert (modelled(body), served(plane, body)) == ("", "")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        onnx(layout="ssd"),
+        onnx(personClasses=[]),
+        onnx(minScore=0),
+        onnx(input={"mean": [0.5]}),
+        onnx(input={"std": [1, 0, 1]}),
+        onnx(input={"scale": 0}),
+        onnx(input={"size": 640}),
+        runtime(name="onnx", weights=WEIGHTS, onnx={}),
+    ],
+    ids=[
+        "no such layout",
+        "nobody is a person",
+        "no least score",
+        "one mean for three channels",
+        "a division by nothing",
+        "black pictures",
+        "an unknown field",
+        "no layout",
+    ],
+)
+def test_model_and_server_refuse_the_same_detectors(plane: ControlPlane, body: Json) -> None:
+    assert modelled(body)
+    assert served(plane, body)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (runtime(name="onnx", weights=WEIGHTS), "the detector onnx needs weights and its manifest"),
+        (runtime(name="onnx", onnx={"layout": "yolo"}), "the detector onnx needs weights and its manifest"),
+        (runtime(onnx={"layout": "yolo"}), "describes weights of the detector onnx alone"),
+        (onnx(input={"width": 640}), "width and height belong together"),
+    ],
+    ids=["no manifest", "no weights", "a manifest of nothing", "half a size"],
+)
+def test_half_a_detector_is_refused_by_the_server(plane: ControlPlane, body: Json, words: str) -> None:
+    assert words in served(plane, body)
+
+
 def test_a_fresh_job_is_a_draft_that_nobody_has_seen(plane: ControlPlane) -> None:
     plane.kubectl("create", "-f", "-", stdin=json.dumps(job()))
     stored = json.loads(plane.kubectl("get", "sj", "match-1", "-o", "json"))

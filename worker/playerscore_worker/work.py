@@ -92,7 +92,7 @@ def run_analysis(
 ) -> Analysed:
     """Follow the confirmed player, measure and rate. Raises VideoError."""
     memory_failures = task.memory_failures or 0
-    detector = load(task.detector.name, weights, cpu_limit(), memory_failures)
+    detector = _detector(task.detector, weights, memory_failures)
     analysis = task.analysis
     box = task.target.bbox.box
     path = follow(
@@ -121,8 +121,8 @@ def run_analysis(
     return Analysed(result, path, rating, video, on_progress)
 
 
-def _detector(choice: DetectorChoice, weights: Path | None) -> Detector:
-    return load(choice.name, weights, cpu_limit())
+def _detector(choice: DetectorChoice, weights: Path | None, memory_failures: int = 0) -> Detector:
+    return load(choice.name, weights, cpu_limit(), memory_failures, choice.onnx)
 
 
 def _limits(limits: VideoLimits) -> Limits:

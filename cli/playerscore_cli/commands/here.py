@@ -5,9 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+import yaml
+from pydantic import ValidationError
 
 from playerscore import names
-from playerscore.resources import Analysis, PreviewSettings
+from playerscore.resources import Analysis, Detector, PreviewSettings, ScoringRuntime
 from playerscore_cli import console
 
 
@@ -57,6 +59,14 @@ def clip(out: Path, seed: int, seconds: float, scene: str | None) -> None:
     console.out.print(f"video: {target}\ntruth: {made.truth}", markup=False)
 
 
+def _detector_of(runtime: Path) -> Detector:
+    """The detector of a ScoringRuntime's file. Raises click.UsageError."""
+    try:
+        return ScoringRuntime.model_validate(yaml.safe_load(runtime.read_text())).spec.detector
+    except (ValidationError, ValueError, yaml.YAMLError) as error:
+        raise click.UsageError(f"--runtime {runtime}: {error}") from error
+
+
 @click.command()
 @click.argument("video", metavar="VIDEO", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--frame", type=int, metavar="NUMBER", help="Preview frame to pick on.")
@@ -66,6 +76,18 @@ def clip(out: Path, seed: int, seconds: float, scene: str | None) -> None:
 )
 @click.option("--max-fps", type=click.IntRange(1, 240), help="The most frames a second to look at.")
 @click.option(
+    "--runtime",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A ScoringRuntime whose detector is used instead of the embedded one.",
+)
+@click.option(
+    "--weights",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The weights of that detector, instead of fetching them.",
+)
+@click.option(
     "--out",
     metavar="FOLDER",
     type=click.Path(path_type=Path),
@@ -74,14 +96,22 @@ def clip(out: Path, seed: int, seconds: float, scene: str | None) -> None:
     help="Folder for everything that is made.",
 )
 def run(
-    video: Path, frame: int | None, player: int | None, frames: int, max_fps: int | None, out: Path
+    video: Path,
+    frame: int | None,
+    player: int | None,
+    frames: int,
+    max_fps: int | None,
+    runtime: Path | None,
+    weights: Path | None,
+    out: Path,
 ) -> None:
     """The whole flow on this machine, without a cluster."""
+    detector = _detector_of(runtime) if runtime else Detector()
     with _extras():
         from playerscore_cli import local
 
     with console.progress("preview") as tell:
-        made = local.preview(video, out, PreviewSettings(frames=frames), tell)
+        made = local.preview(video, out, PreviewSettings(frames=frames), tell, detector, weights)
     console.out.print(f"preview: {made.picture}", markup=False)
     chosen, track, ours = local.choose(made, frame, player)
     number = names.frame_number(chosen.frame_key)
