@@ -11,11 +11,10 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from playerscore_worker import grass
 from playerscore_worker.detectors import Detector
-from playerscore_worker.frames import Decoder
+from playerscore_worker.frames import Decoder, Image
 from playerscore_worker.previewing import people, pyramid, ranking, scenery
 
 # The height of the reduced picture: at it the finest of these zooms looks at every pixel once.
@@ -37,8 +36,8 @@ class Look:
     """What one moment shows."""
 
     time_sec: float
-    picture: NDArray[np.uint8]
-    """Grey and reduced, for `scenery`."""
+    picture: Image
+    """Reduced, for `scenery`."""
     pitch: bool
     followable: float
     """How many people could be followed from here."""

@@ -32,11 +32,11 @@ SAME_PICTURE_SHARE: Final = 0.0005
 class Scenery:
     """What is always there; None where too little was seen to know."""
 
-    median: NDArray[np.uint8] | None
+    median: Image | None
 
     @classmethod
-    def of(cls, pictures: Sequence[NDArray[np.uint8]], times_sec: Sequence[float]) -> Self:
-        """The scenery of grey pictures of one size from moments of one video."""
+    def of(cls, pictures: Sequence[Image], times_sec: Sequence[float]) -> Self:
+        """The scenery of reduced pictures of one size from moments of one video."""
         if len(pictures) < MIN_LOOKS or max(times_sec) - min(times_sec) < MIN_SPAN_SEC:
             return cls(None)
         return cls(np.median(np.stack(pictures), axis=0).astype(np.uint8))
@@ -47,23 +47,28 @@ class Scenery:
             return np.ones(len(boxes_xyxy))
         now = picture(image)
         scale = now.shape[0] / image.shape[0]
-        outline = cv2.morphologyEx(now, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > OUTLINE_LEVEL
-        same = cv2.absdiff(now, self.median) < SAME_LEVEL
+        steepness = cv2.morphologyEx(now, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+        outline = steepness.max(axis=2) > OUTLINE_LEVEL
+        same = ~_differs(now, self.median)
         still = np.array([_still(outline, same, box) for box in boxes_xyxy * scale])
         low, high = STILL_SHARES
         return np.asarray(1 - np.clip((still - low) / (high - low), 0, 1), np.float64)
 
 
-def picture(image: Image) -> NDArray[np.uint8]:
-    """The grey, reduced picture that scenery is made of."""
-    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+def picture(image: Image) -> Image:
+    """The reduced picture that scenery is made of."""
     width = round(image.shape[1] * PICTURE_HEIGHT_PX / image.shape[0])
-    return np.asarray(cv2.resize(grey, (width, PICTURE_HEIGHT_PX), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(image, (width, PICTURE_HEIGHT_PX), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def same_picture(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> bool:
-    """Whether nothing moved between two grey pictures: a still, a frozen end, a stopped player."""
-    return bool((cv2.absdiff(first, second) > SAME_LEVEL).mean() < SAME_PICTURE_SHARE)
+def same_picture(first: Image, second: Image) -> bool:
+    """Whether nothing moved between two reduced pictures: a still, a frozen end, a stopped player."""
+    return bool(_differs(first, second).mean() < SAME_PICTURE_SHARE)
+
+
+def _differs(first: Image, second: Image) -> NDArray[np.bool_]:
+    """Which pixels differ by more than noise, in any colour: a red shirt is as bright as grass."""
+    return np.asarray(cv2.absdiff(first, second).max(axis=2) >= SAME_LEVEL)
 
 
 def _still(outline: NDArray[np.bool_], same: NDArray[np.bool_], box_xyxy: Floats) -> float:
