@@ -23,11 +23,11 @@ from playerscore_worker import boxes, grass
 from playerscore_worker.boxes import Floats
 from playerscore_worker.detectors import Detector
 from playerscore_worker.frames import Decoder, Frame, Image, Limits
-from playerscore_worker.previewing import moments, people, pyramid, ranking
+from playerscore_worker.previewing import moments, people, pyramid, ranking, scenery
 from playerscore_worker.previewing.moments import Look
 from playerscore_worker.previewing.people import Ground
 from playerscore_worker.previewing.pyramid import Sightings
-from playerscore_worker.previewing.scenery import Scenery, same_picture
+from playerscore_worker.previewing.scenery import Scenery
 
 Progress = Callable[[float, str], None]
 
@@ -41,6 +41,8 @@ MIN_SUPPORT: Final = 3
 FINE_ENOUGH: Final = 1.3
 # With fewer looks at a pitch than this, as a share, the video is not of football: see `Ground.expected`.
 MIN_PITCH_SHARE: Final = 0.2
+# Of one colour with its neighbours: far above any footage, below any drawing (`scenery.flat_share`).
+MAX_FLAT_SHARE: Final = 0.6
 # The mean over the burst, where he was not seen counting nothing, from which somebody is offered.
 MIN_EVIDENCE: Final = 0.35
 # The share of the work that choosing the moments is.
@@ -130,7 +132,7 @@ def make_preview(
         frames = []
         for number, (frame, tracks) in enumerate(bursts, start=1):
             frames.append(_write(number, frame, tracks, out_dir))
-            on_progress(LOOKING + (1 - LOOKING) * number / len(looks), f"frame {number} of {len(looks)}")
+            on_progress(LOOKING + (1 - LOOKING) * (number / len(looks)), f"frame {number} of {len(looks)}")
     if not any(frame.tracks for frame in frames):
         raise VideoError("VIDEO_NO_PERSON", f"no person was found on any of {len(frames)} frames")
     header = PreviewVideo(
@@ -178,10 +180,16 @@ def _look_around(
         on_progress(LOOKING * number / len(parts), f"looked at part {number} of {len(parts)}")
     if not any(looks):
         raise VideoError("VIDEO_RANGE_EMPTY", "the requested time range holds no frame of the video")
-    seen = [look.picture for part in looks for look in part]
-    if len(seen) > 1 and all(same_picture(seen[0], other) for other in seen[1:]):
-        raise VideoError("VIDEO_NO_PERSON", "the picture never changes: nobody in it could be followed")
+    _check_footage([look.picture for part in looks for look in part])
     return [part for part in looks if part]
+
+
+def _check_footage(pictures: Sequence[Image]) -> None:
+    """Refuse what no camera filmed. Raises VideoError."""
+    if len(pictures) > 1 and all(scenery.same_picture(pictures[0], other) for other in pictures[1:]):
+        raise VideoError("VIDEO_NO_PERSON", "the picture never changes: nobody in it could be followed")
+    if np.median([scenery.flat_share(picture) for picture in pictures]) > MAX_FLAT_SHARE:
+        raise VideoError("VIDEO_NO_PERSON", "the video is drawn: it shows nobody")
 
 
 class _Bursts:
@@ -282,7 +290,7 @@ def _note(seen: dict[int, _Seen], position: int, tracked: supervision.Detections
 
 
 def _tracks(
-    frame: Frame, position: int, count: int, seen: dict[int, _Seen], numbers: dict[int, int], scenery: Scenery
+    frame: Frame, position: int, count: int, seen: dict[int, _Seen], numbers: dict[int, int], still: Scenery
 ) -> list[PreviewTrack]:
     """The people on a frame of a burst, best pick first."""
     present = [key for key in numbers if position in seen[key].boxes_xyxy]
@@ -291,7 +299,7 @@ def _tracks(
     boxes_xyxy = np.array([seen[key].boxes_xyxy[position] for key in present])
     near = range(max(1, position - BURST_SIDE), min(count, position + BURST_SIDE) + 1)
     evidence = np.array([np.mean([seen[key].evidence.get(k, 0.0) for k in near]) for key in present])
-    evidence *= scenery.moving(frame.image, boxes_xyxy)
+    evidence *= still.moving(frame.image, boxes_xyxy)
     height, width = frame.image.shape[:2]
     scores = ranking.followable(boxes_xyxy, evidence, (width, height))
     tracks = [
