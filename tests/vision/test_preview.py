@@ -183,7 +183,7 @@ def test_a_video_without_people_is_refused(
         container.mux(stream.encode(None))
 
     with pytest.raises(VideoError) as refused:
-        make_preview(file, PreviewSettings(frames=2), detector, tmp_path, lambda share, message: None)
+        make_preview(file, PreviewSettings(frames=1), detector, tmp_path, lambda share, message: None)
 
     assert refused.value.code == "VIDEO_NO_PERSON"
 

@@ -37,6 +37,8 @@ MAX_TRACKS: Final = 48
 # Two frames on each side of the sample: enough to see that a box stays, cheap enough for two CPUs.
 BURST_SIDE: Final = 2
 MIN_SUPPORT: Final = 3
+# Time stamps are rounded by their container: bursts that are this far from touching touch.
+SAME_INSTANT_SEC: Final = 0.002
 # A zoom is of use down to people this much smaller than it expects; finer ones cost more than all others.
 FINE_ENOUGH: Final = 1.3
 # With fewer looks at a pitch than this, as a share, the video is not of football: see `Ground.expected`.
@@ -163,7 +165,7 @@ def runs(times: Sequence[float], reach_sec: float) -> list[list[float]]:
     """
     grouped: list[list[float]] = []
     for time_sec in times:
-        if grouped and time_sec - grouped[-1][-1] <= 2 * reach_sec:
+        if grouped and time_sec - grouped[-1][-1] <= 2 * reach_sec + SAME_INSTANT_SEC:
             grouped[-1].append(time_sec)
         else:
             grouped.append([time_sec])

@@ -80,6 +80,8 @@ def choose(looks: Sequence[Look], others: Sequence[Look]) -> Look:
 
 def _value(look: Look, usual_detail: float, others: Sequence[Look]) -> float:
     frozen = any(other is not look and scenery.same_picture(look.picture, other.picture) for other in others)
+    if not look.pitch and any(other.pitch for other in others):
+        return 0.0  # The stands, a face: whoever is there is not on the pitch.
     sharp = min(1.0, look.detail / usual_detail)
     return look.followable * (0.5 + 0.5 * sharp) * (FROZEN_FACTOR if frozen else 1.0)
 
