@@ -1,8 +1,9 @@
 """The preview: a few frames of the video with the people on each, to pick one from.
 
-Around each sampled frame a short burst of consecutive frames is detected and tracked, so that a box is there
-because a person was seen for a while and not because the detector blinked. A track id means one person: within
-a burst the tracker says so; bursts that touch are one run of the tracker; anything else gets new ids.
+The moments are chosen where many people can be told apart (`previewing.moments`). Around each a short burst of
+consecutive frames is looked at (`previewing.people`) and tracked, so that a box is there because a person was
+seen for a while and not because the detector blinked. A track id means one person: within a burst the tracker
+says so; bursts that touch are one run of the tracker; anything else gets new ids.
 """
 
 from collections import defaultdict
@@ -14,33 +15,41 @@ from typing import Final
 import cv2
 import numpy as np
 import supervision
-from numpy.typing import NDArray
 from trackers import BoTSORTTracker
 
 from playerscore.errors import VideoError
 from playerscore.geometry import Box
 from playerscore_worker import boxes, grass
-from playerscore_worker.detectors import Detections, Detector
+from playerscore_worker.boxes import Floats
+from playerscore_worker.detectors import Detector
 from playerscore_worker.frames import Decoder, Frame, Image, Limits
+from playerscore_worker.previewing import moments, people, pyramid, ranking, scenery
+from playerscore_worker.previewing.moments import Look
+from playerscore_worker.previewing.people import Ground
+from playerscore_worker.previewing.pyramid import Sightings
+from playerscore_worker.previewing.scenery import Scenery
 
 Progress = Callable[[float, str], None]
 
 DEFAULT_FRAMES: Final = 8
 MAX_FRAMES: Final = 16
 MAX_TRACKS: Final = 48
-# Three frames on each side of the sample: enough to see that a box stays, cheap enough for two CPUs.
-BURST_SIDE: Final = 3
+# Two frames on each side of the sample: enough to see that a box stays, cheap enough for two CPUs.
+BURST_SIDE: Final = 2
 MIN_SUPPORT: Final = 3
-# Heights of people to look for, as shares of the picture's height: far across the pitch to close to the lens.
-HEIGHT_SHARES: Final = (0.055, 0.11, 0.22)
-# People on the far touchline reach this far above the pitch; what is higher up is not looked at.
-HEADROOM_SHARE: Final = 0.15
-# A scale at which the first frames of the burst showed nobody is not looked at again in this burst.
-PROBE_FRAMES: Final = 1
+# Time stamps are rounded by their container: bursts that are this far from touching touch.
+SAME_INSTANT_SEC: Final = 0.002
+# A zoom is of use down to people this much smaller than it expects; finer ones cost more than all others.
+FINE_ENOUGH: Final = 1.3
+# With fewer looks at a pitch than this, as a share, the video is not of football: see `Ground.expected`.
+MIN_PITCH_SHARE: Final = 0.2
+# Of one colour with its neighbours: far above any footage, below any drawing (`scenery.flat_share`).
+MAX_FLAT_SHARE: Final = 0.6
+# The mean over the burst, where he was not seen counting nothing, from which somebody is offered.
+MIN_EVIDENCE: Final = 0.35
+# The share of the work that choosing the moments is.
+LOOKING: Final = 0.2
 JPEG_QUALITY: Final = 88
-# A box may be this wide for its height before it is two people, a bag or a sleeping spectator.
-MAX_ASPECT: Final = 1.1
-GOOD_HEIGHT_PX: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -97,9 +106,9 @@ class PreviewResult:
 class _Seen:
     """One track within a burst."""
 
-    boxes_xyxy: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+    boxes_xyxy: dict[int, Floats] = field(default_factory=dict)
     """By position in the burst."""
-    scores: list[float] = field(default_factory=list)
+    evidence: dict[int, float] = field(default_factory=dict)
 
 
 def make_preview(
@@ -110,7 +119,7 @@ def make_preview(
     on_progress: Progress,
     limits: Limits | None = None,
 ) -> PreviewResult:
-    """Sample, detect, track, and write frame_0001.jpg... into `out_dir`.
+    """Choose moments, detect, track, and write frame_0001.jpg... into `out_dir`.
 
     Raises:
         VideoError: The video cannot be decoded (VIDEO_*), the range holds no frame (VIDEO_RANGE_EMPTY), or no
@@ -119,14 +128,13 @@ def make_preview(
     out_dir.mkdir(parents=True, exist_ok=True)
     with Decoder(video, limits) as decoder:
         info = decoder.info
-        times = sample_times(settings, info.duration_sec, info.fps)
-        bursts = _Bursts(decoder, times, detector)
+        parts = sampled_parts(settings, info.duration_sec, info.fps)
+        looks = _look_around(decoder, parts, detector, on_progress)
+        bursts = _Bursts(decoder, looks, detector)
         frames = []
         for number, (frame, tracks) in enumerate(bursts, start=1):
             frames.append(_write(number, frame, tracks, out_dir))
-            on_progress(number / len(times), f"frame {number} of {len(times)}")
-    if not frames:
-        raise VideoError("VIDEO_RANGE_EMPTY", "the requested time range holds no frame of the video")
+            on_progress(LOOKING + (1 - LOOKING) * (number / len(looks)), f"frame {number} of {len(looks)}")
     if not any(frame.tracks for frame in frames):
         raise VideoError("VIDEO_NO_PERSON", f"no person was found on any of {len(frames)} frames")
     header = PreviewVideo(
@@ -135,19 +143,18 @@ def make_preview(
     return PreviewResult(header, frames)
 
 
-def sample_times(settings: PreviewSettings, duration_sec: float, fps: float) -> list[float]:
-    """Times of the sampled frames: the middles of equal parts of the range. Raises VideoError.
+def sampled_parts(settings: PreviewSettings, duration_sec: float, fps: float) -> list[tuple[float, float]]:
+    """Equal parts of the range, of each of which one frame is shown. Raises VideoError.
 
-    >>> sample_times(PreviewSettings(frames=2), 10.0, 25.0)
-    [2.5, 7.5]
+    >>> sampled_parts(PreviewSettings(frames=2), 10.0, 25.0)
+    [(0.0, 5.0), (5.0, 10.0)]
     """
     end = min(settings.end_sec or duration_sec, duration_sec)
     start = settings.start_sec
     if end <= start:
         raise VideoError("VIDEO_RANGE_EMPTY", f"{start} s to {end} s holds no frame of the video")
     wanted = max(1, min(settings.frames, MAX_FRAMES, int((end - start) * fps)))
-    part = (end - start) / wanted
-    return [start + part * (k + 0.5) for k in range(wanted)]
+    return moments.parts(start, end, wanted)
 
 
 def runs(times: Sequence[float], reach_sec: float) -> list[list[float]]:
@@ -158,20 +165,48 @@ def runs(times: Sequence[float], reach_sec: float) -> list[list[float]]:
     """
     grouped: list[list[float]] = []
     for time_sec in times:
-        if grouped and time_sec - grouped[-1][-1] <= 2 * reach_sec:
+        if grouped and time_sec - grouped[-1][-1] <= 2 * reach_sec + SAME_INSTANT_SEC:
             grouped[-1].append(time_sec)
         else:
             grouped.append([time_sec])
     return grouped
 
 
-class _Bursts:
-    """Iterates over (sampled frame, its tracks), in the order of time."""
+def _look_around(
+    decoder: Decoder, parts: Sequence[tuple[float, float]], detector: Detector, on_progress: Progress
+) -> list[list[Look]]:
+    """What was seen in each part that holds a frame. Raises VideoError."""
+    looks = []
+    for number, part in enumerate(parts, start=1):
+        looks.append(list(moments.look_around(decoder, part, detector)))
+        on_progress(LOOKING * number / len(parts), f"looked at part {number} of {len(parts)}")
+    if not any(looks):
+        raise VideoError("VIDEO_RANGE_EMPTY", "the requested time range holds no frame of the video")
+    _check_footage([look.picture for part in looks for look in part])
+    return [part for part in looks if part]
 
-    def __init__(self, decoder: Decoder, times: Sequence[float], detector: Detector) -> None:
-        self._decoder, self._times, self._detector = decoder, times, detector
+
+def _check_footage(pictures: Sequence[Image]) -> None:
+    """Refuse what no camera filmed. Raises VideoError."""
+    if len(pictures) > 1 and all(scenery.same_picture(pictures[0], other) for other in pictures[1:]):
+        raise VideoError("VIDEO_NO_PERSON", "the picture never changes: nobody in it could be followed")
+    if np.median([scenery.flat_share(picture) for picture in pictures]) > MAX_FLAT_SHARE:
+        raise VideoError("VIDEO_NO_PERSON", "the video is drawn: it shows nobody")
+
+
+class _Bursts:
+    """Iterates over (chosen frame, its tracks), in the order of time."""
+
+    def __init__(self, decoder: Decoder, looks: Sequence[Sequence[Look]], detector: Detector) -> None:
+        self._decoder, self._detector = decoder, detector
         self._fps = decoder.info.fps
         self._next_id = 1
+        everything = [look for part in looks for look in part]
+        self._times = [moments.choose(part, everything).time_sec for part in looks]
+        self._scenery = Scenery.of(
+            [look.picture for look in everything], [look.time_sec for look in everything]
+        )
+        self._football = np.mean([look.pitch for look in everything]) >= MIN_PITCH_SHARE
 
     def __iter__(self) -> Iterator[tuple[Frame, list[PreviewTrack]]]:
         reach_sec = (BURST_SIDE + 0.5) / self._fps
@@ -185,7 +220,7 @@ class _Bursts:
         seen: dict[int, _Seen] = defaultdict(_Seen)
         wanted, held = list(times), []
         tracker = _tracker(self._fps)
-        eye = _Eye(self._detector)
+        eye = _Eye(self._detector, bool(self._football))
         count = 0
         for count, frame in enumerate(frames, start=1):
             _note(seen, count, tracker.update(_supervised(eye.look(frame.image)), frame.image))
@@ -194,7 +229,7 @@ class _Bursts:
                 held.append((count, frame))
         numbers = self._number(seen)
         for position, frame in held:
-            yield frame, _tracks(frame, position, count, seen, numbers)
+            yield frame, _tracks(frame, position, count, seen, numbers, self._scenery)
 
     def _number(self, seen: dict[int, _Seen]) -> dict[int, int]:
         """Global ids of the tracks that were seen long enough."""
@@ -205,33 +240,27 @@ class _Bursts:
 
 
 class _Eye:
-    """Looks at the frames of a burst, only at the scales at which somebody was found."""
+    """Looks at the frames of a burst, no closer than the smallest people on the first one ask for."""
 
-    def __init__(self, detector: Detector) -> None:
-        self._detector = detector
-        self._shares: Sequence[float] = HEIGHT_SHARES
-        self._mask: NDArray[np.uint8] | None = None
-        self._looked = 0
+    def __init__(self, detector: Detector, football: bool) -> None:
+        self._detector, self._football = detector, football
+        self._shares: Sequence[float] = pyramid.SHARES
+        self._ground: Ground | None = None
 
-    def look(self, image: Image) -> Detections:
+    def look(self, image: Image) -> Sightings:
         """People on the pitch."""
-        height, width = image.shape[:2]
-        if self._looked == 0:
-            self._mask = grass.pitch_mask(image)
-        top = grass.top_row(self._mask, height, HEADROOM_SHARE)
-        found = self._detector.detect_frame(image[top:], [share * height for share in self._shares])
-        found = Detections(found.boxes_xyxy + np.array([0, top, 0, top], np.float32), found.scores)
-        self._looked += 1
-        sizes = found.boxes_xyxy[:, 2:] - found.boxes_xyxy[:, :2]
-        person = sizes[:, 0] <= MAX_ASPECT * sizes[:, 1]
-        found = found.pick(person & grass.standing_on(self._mask, found.boxes_xyxy, width, height))
-        if self._looked == PROBE_FRAMES and len(found):
-            self._narrow((found.boxes_xyxy[:, 3] - found.boxes_xyxy[:, 1]) / height)
+        if self._ground is not None:
+            return people.find(self._detector, image, self._ground, self._shares)
+        self._ground = Ground(grass.pitch_mask(image), self._football)
+        # The finest zoom costs more than the others together, and few videos have people so small.
+        found = people.find(self._detector, image, self._ground, pyramid.SHARES[1:])
+        if not len(found) or min(found.heights_px) < FINE_ENOUGH * pyramid.SHARES[0] * image.shape[0]:
+            found = people.find(self._detector, image, self._ground)
+        least = min(found.heights_px, default=0) / image.shape[0] / FINE_ENOUGH
+        self._shares = [share for share in pyramid.SHARES[1:] if share >= least]
+        if least and least < pyramid.SHARES[0]:
+            self._shares = pyramid.SHARES
         return found
-
-    def _narrow(self, found_shares: NDArray[np.float32]) -> None:
-        nearest = np.abs(np.log(found_shares[:, None] / np.array(HEIGHT_SHARES))).argmin(axis=1)
-        self._shares = [HEIGHT_SHARES[k] for k in sorted(set(nearest.tolist()))]
 
 
 def _tracker(fps: float) -> BoTSORTTracker:
@@ -245,10 +274,10 @@ def _tracker(fps: float) -> BoTSORTTracker:
     )
 
 
-def _supervised(found: Detections) -> supervision.Detections:
+def _supervised(found: Sightings) -> supervision.Detections:
     return supervision.Detections(
         xyxy=found.boxes_xyxy.astype(np.float32),
-        confidence=found.scores,
+        confidence=found.evidence.astype(np.float32),
         class_id=np.zeros(len(found), int),
     )
 
@@ -256,58 +285,32 @@ def _supervised(found: Detections) -> supervision.Detections:
 def _note(seen: dict[int, _Seen], position: int, tracked: supervision.Detections) -> None:
     if tracked.tracker_id is None:
         return
-    for key, box, score in zip(tracked.tracker_id, tracked.xyxy, tracked.confidence, strict=True):
+    for key, box, evidence in zip(tracked.tracker_id, tracked.xyxy, tracked.confidence, strict=True):
         if key >= 0:
-            seen[int(key)].boxes_xyxy[position] = box
-            seen[int(key)].scores.append(float(score))
+            seen[int(key)].boxes_xyxy[position] = np.asarray(box, np.float64)
+            seen[int(key)].evidence[position] = float(evidence)
 
 
 def _tracks(
-    frame: Frame, position: int, count: int, seen: dict[int, _Seen], numbers: dict[int, int]
+    frame: Frame, position: int, count: int, seen: dict[int, _Seen], numbers: dict[int, int], still: Scenery
 ) -> list[PreviewTrack]:
+    """The people on a frame of a burst, best pick first."""
     present = [key for key in numbers if position in seen[key].boxes_xyxy]
     if not present:
         return []
     boxes_xyxy = np.array([seen[key].boxes_xyxy[position] for key in present])
-    near = [range(max(1, position - BURST_SIDE), min(count, position + BURST_SIDE) + 1)] * len(present)
-    persistence = np.array(
-        [np.mean([k in seen[key].boxes_xyxy for k in span]) for key, span in zip(present, near, strict=True)]
-    )
-    scores = usability(frame.image, boxes_xyxy, persistence)
+    near = range(max(1, position - BURST_SIDE), min(count, position + BURST_SIDE) + 1)
+    evidence = np.array([np.mean([seen[key].evidence.get(k, 0.0) for k in near]) for key in present])
+    evidence *= still.moving(frame.image, boxes_xyxy)
     height, width = frame.image.shape[:2]
+    scores = ranking.followable(boxes_xyxy, evidence, (width, height))
     tracks = [
         PreviewTrack(numbers[key], _rounded(boxes.to_normalised(box, width, height)), round(float(score), 4))
-        for key, box, score in zip(present, boxes_xyxy, scores, strict=True)
+        for key, box, score, sure in zip(present, boxes_xyxy, scores, evidence, strict=True)
+        if sure >= MIN_EVIDENCE
     ]
     usable = [track for track in tracks if track.bbox.w > 0 and track.bbox.h > 0]
     return sorted(usable, key=lambda track: -track.score)[:MAX_TRACKS]
-
-
-def usability(
-    image: Image, boxes_xyxy: NDArray[np.float32], persistence: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """How usable each person is as a pick, shape (n,), range [0, 1].
-
-    Persistence (share of the burst in which he was seen) times what can be seen of him: height up to
-    `GOOD_HEIGHT_PX`, sharpness against the sharpest on this frame, and nobody in front of him.
-    """
-    height = np.clip((boxes_xyxy[:, 3] - boxes_xyxy[:, 1]) / GOOD_HEIGHT_PX, 0, 1)
-    sharpness = np.array([_sharpness(image, box) for box in boxes_xyxy])
-    sharpness = sharpness / max(1e-9, sharpness.max())
-    covered = boxes.cover_matrix(boxes_xyxy, boxes_xyxy)
-    np.fill_diagonal(covered, 0)
-    alone = 1 - np.clip(covered.max(axis=1), 0, 1)
-    return np.asarray(persistence * (0.5 * height + 0.25 * sharpness + 0.25 * alone), np.float64)
-
-
-def _sharpness(image: Image, box_xyxy: NDArray[np.float32]) -> float:
-    left, top = np.maximum(np.floor(box_xyxy[:2]), 0).astype(int)
-    right, bottom = np.ceil(box_xyxy[2:]).astype(int)
-    part = image[top:bottom, left:right]
-    if part.size == 0:
-        return 0.0
-    grey = cv2.cvtColor(part, cv2.COLOR_BGR2GRAY)
-    return float(np.sqrt(cv2.Laplacian(grey, cv2.CV_32F).var()))
 
 
 def _rounded(box: Box) -> Box:
