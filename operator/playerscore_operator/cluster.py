@@ -195,6 +195,18 @@ class Cluster:
             raise
         return items[0] if items else None
 
+    async def events(self, namespace: str, uid: str) -> list[Json]:
+        """What was told of one object (`uid`, `reason`, `message`, `at`), the newest last; nothing where it may
+        not be read."""
+        query = {"fieldSelector": f"involvedObject.uid={uid}"}
+        try:
+            found = await self.request("GET", f"/api/v1/namespaces/{namespace}/events", query=query)
+        except ApiError as error:
+            if error.status == 403:
+                return []
+            raise
+        return sorted((_lean_event(item, uid) for item in found["items"]), key=lambda item: str(item["at"]))
+
     async def prepared(self, namespace: str) -> bool:
         """Whether the worker's account is there."""
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{names.WORKER_ACCOUNT}"
@@ -269,6 +281,12 @@ class Cluster:
     async def event(self, body: Json) -> None:
         namespace = body["metadata"]["namespace"]
         await self.request("POST", f"/apis/events.k8s.io/v1/namespaces/{namespace}/events", body=body)
+
+
+def _lean_event(body: Json, uid: str) -> Json:
+    series = (body.get("series") or {}).get("lastObservedTime")
+    at = series or body.get("lastTimestamp") or body.get("eventTime") or body["metadata"]["creationTimestamp"]
+    return {"uid": uid, "reason": body.get("reason") or "", "message": body.get("message") or "", "at": at}
 
 
 def proxy(settings: client.Configuration) -> str | None:
