@@ -112,6 +112,9 @@ class Reason(StrEnum):
     JOB_DELETED = "JobDeleted"
     DISRUPTED = "Disrupted"
     DISRUPTED_TOO_OFTEN = "DISRUPTED_TOO_OFTEN"
+    POD_REFUSED = "PodRefused"
+    SERVICE_AWAY = "ServiceAway"
+    SUSPENDED_ELSEWHERE = "SuspendedElsewhere"
     NODE_LOST = "NodeLost"
 
 

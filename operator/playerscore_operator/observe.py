@@ -35,7 +35,9 @@ class Observed:
     prepared: bool = True
     """Whether the namespace has the worker's account."""
     workload: Json | None = None
-    """What the queue says of the current attempt's Job, while it holds it back."""
+    """What the queue says of the current child Job, while it holds it back."""
+    events: list[Json] = field(default_factory=list)
+    """Of a child that does not start: what was told of it (`uid`, `reason`, `message`, `at`), the newest last."""
 
     @property
     def run(self) -> Run:

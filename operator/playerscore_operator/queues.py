@@ -23,7 +23,8 @@ def held(job: Json | None) -> bool:
 def words(queue: str | None, workload: Json | None) -> str:
     """Why the Job is held back, with the queue's name: for the owner of the ScoringJob to read."""
     if queue is None:
-        return "The Job is suspended, and not by the operator or a queue"
+        text = "The Job is suspended, and not by the operator or a queue"
+        return text if workload is None else f"{text} that it names. Kueue: {_reason(workload)}"[:MESSAGE]
     return f"Queue {queue}: {_reason(workload)}"[:MESSAGE]
 
 
