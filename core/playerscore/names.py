@@ -95,6 +95,7 @@ class Reason(StrEnum):
     POD_RUNNING = "PodRunning"
     STOPPING = "StoppingOldAttempt"
     COMPLETED = "Completed"
+    ARTIFACTS_LOST = "ArtifactsLost"
     SETTLED = "Settled"
     WORKING = "Working"
     RUNTIME_NOT_FOUND = "RUNTIME_NOT_FOUND"

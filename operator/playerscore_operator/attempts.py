@@ -38,7 +38,10 @@ def advance(observed: Observed, runtime: ScoringRuntimeSpec, now: datetime, api_
         return _taken_away(observed)
     if state is JobState.ACTIVE:
         return _runs(observed, runtime, job, pods, now)
-    end = _silent() if state is JobState.COMPLETE else children.ending(job, pods)
+    if state is JobState.COMPLETE:
+        end = children.unreported(pods, "The worker ended without a result")
+    else:
+        end = children.ending(job, pods)
     return _count(observed, runtime, job, end, now)
 
 
@@ -62,7 +65,10 @@ def sealed(observed: Observed) -> Outcome | None:
         return None
     claims = admitted(observed)
     claims[ConditionType.RUNNING] = ("False", Reason.COMPLETED, "The attempt is over")
-    claims[ConditionType.SUCCEEDED] = ("True", Reason.COMPLETED, f"overallScore {result.overall_score}")
+    reason, text = Reason.COMPLETED, f"overallScore {result.overall_score}"
+    if lost := children.lost(pods):
+        reason, text = Reason.ARTIFACTS_LOST, f"{text}. {lost.message}"
+    claims[ConditionType.SUCCEEDED] = ("True", reason, text)
     return Outcome(claims=claims, result=result, ended=Step.COMPLETED)
 
 
@@ -281,10 +287,6 @@ def _pending(observed: Observed, waiting: waits.Wait) -> Claim:
         # The time since when a Job waits may begin anew (its start is counted from its first pod).
         return ("False", told.reason, told.message)
     return _starting(observed.attempt)
-
-
-def _silent() -> Ending:
-    return Ending(Blame.MACHINE, Reason.NO_RESULT, "The worker ended without a result")
 
 
 def _count(observed: Observed, runtime: ScoringRuntimeSpec, job: Json, end: Ending, now: datetime) -> Outcome:

@@ -1,5 +1,6 @@
 """What child Jobs and their pods say: running, waiting and why, ended and how. Pure."""
 
+import contextlib
 import re
 from datetime import datetime
 from enum import StrEnum
@@ -358,6 +359,25 @@ def result_of(pods: list[Json]) -> Result | None:
             except ValidationError:
                 continue
     return None
+
+
+def lost(pods: list[Json]) -> Failure | None:
+    """What the reporter of the newest pod could not carry outside, in its last words."""
+    for status in _containers(pods[-1]) if pods else []:
+        if status["name"] != REPORTER:
+            continue
+        with contextlib.suppress(ValidationError):
+            return Failure.model_validate_json(
+                status.get("state", {}).get("terminated", {}).get("message") or ""
+            )
+    return None
+
+
+def unreported(pods: list[Json], otherwise: str) -> Ending:
+    """The end of a pod that did its work and of which nothing came, by its reporter's last words if it has any."""
+    if words := lost(pods):
+        return _told_by_worker({"exitCode": 1, "message": words.model_dump_json()})
+    return Ending(Blame.MACHINE, Reason.NO_RESULT, otherwise)
 
 
 def _conditions(body: Json) -> list[Json]:

@@ -33,7 +33,10 @@ def advance(observed: Observed, runtime: ScoringRuntimeSpec, now: datetime, api_
         return _runs(observed, runtime, job, pods, now)
     if state is JobState.DELETING:
         return Outcome(claims=_claim(STOPPING), requeue_seconds=GONE_RECHECK_SECONDS)
-    end = _silent() if state is JobState.COMPLETE else children.ending(job, pods)
+    if state is JobState.COMPLETE:
+        end = children.unreported(pods, "The preview's pod ended without writing status.preview")
+    else:
+        end = children.ending(job, pods)
     return _again_or_failed(observed, runtime, job, end, now, api_url)
 
 
@@ -133,7 +136,3 @@ def _failed(end: Ending) -> Outcome:
     outcome = waits.failed(end)
     outcome.claims |= claim("False", end.code, end.message)
     return outcome
-
-
-def _silent() -> Ending:
-    return Ending(Blame.MACHINE, Reason.NO_RESULT, "The preview's pod ended without writing status.preview")

@@ -496,7 +496,7 @@ ROWS: tuple[Row, ...] = (
         Place.ENDED,
         "SOURCE_UNAVAILABLE|STORE_UNAVAILABLE|CLUSTER_UNAVAILABLE|TOO_MANY_REQUESTS",
         r"no address of the video came|the broker answers|store_unavailable|cluster_unavailable"
-        r"|does not answer|too many requests|temporary failure in name resolution",
+        r"|does not answer|the api server does not take|too many requests|temporary failure in name resolution",
         Verdict.RETRY,
         "this installation's own API or store, or the cluster's DNS, does not answer",
         "see PlayerscoreApiAbsent, PlayerscoreApiErrors in the runbooks",
