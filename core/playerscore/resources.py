@@ -327,6 +327,7 @@ class Run(KubeModel):
     completion_time: datetime | None = None
     node: Annotated[str, Field(max_length=253)] | None = None
     runtime: Annotated[str, Field(max_length=63)] | None = None
+    """The ScoringRuntime of the last preview or attempt, which may be the default one."""
 
 
 class Provenance(FlowModel):

@@ -72,7 +72,12 @@ def _claim(message: str) -> Claims:
 def _start(observed: Observed, runtime: ScoringRuntimeSpec, number: int, api_url: str) -> Outcome:
     return Outcome(
         claims=_claim(STARTING),
-        run={"previewAttempt": number, "trouble": None, "troubleTime": None},
+        run={
+            "previewAttempt": number,
+            "runtime": observed.runtime.metadata["name"] if observed.runtime else None,
+            "trouble": None,
+            "troubleTime": None,
+        },
         first=number == 1,
         creates=[manifests.preview_job(observed, runtime, number, api_url)],
     )
