@@ -7,6 +7,7 @@ its typed models cost four times the CPU of a launch and the ScoringJob has mode
 import contextlib
 import urllib.parse
 import urllib.request
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Self
@@ -263,6 +264,24 @@ class Cluster:
 
     async def _versions(self, kind: str, path: str) -> list[tuple[Ref, int, Key]]:
         found: list[tuple[Ref, int, Key]] = []
+        async for meta in self._metadata(kind, path):
+            owner = meta["name"] if kind == names.JOB_PLURAL else meta["labels"][names.JOB_LABEL]
+            ref = (kind, meta["namespace"], meta["name"])
+            found.append((ref, int(meta["resourceVersion"]), (meta["namespace"], owner)))
+        return found
+
+    async def aged(self, namespaces: list[str], before: datetime) -> set[Key]:
+        """The ScoringJobs with child Jobs that were created before that moment."""
+        found = set()
+        for namespace in namespaces or [""]:
+            scope = f"/namespaces/{namespace}" if namespace else ""
+            async for meta in self._metadata("jobs", f"{GROUPS['jobs']}{scope}/jobs"):
+                if datetime.fromisoformat(meta["creationTimestamp"]) < before:
+                    found.add((meta["namespace"], meta["labels"][names.JOB_LABEL]))
+        return found
+
+    async def _metadata(self, kind: str, path: str) -> AsyncIterator[Json]:
+        """The metadata of every object of a kind, page by page."""
         selector = {} if kind == names.JOB_PLURAL else {"labelSelector": names.CHILDREN}
         token = ""
         while True:
@@ -270,13 +289,10 @@ class Cluster:
             page = await self.request("GET", path, query=query, accept=METADATA_LIST)
             # Of no objects a server may make a list of metadata without a list in it.
             for item in page["items"] or ():
-                meta = item["metadata"]
-                owner = meta["name"] if not selector else meta["labels"][names.JOB_LABEL]
-                ref = (kind, meta["namespace"], meta["name"])
-                found.append((ref, int(meta["resourceVersion"]), (meta["namespace"], owner)))
+                yield item["metadata"]
             token = page["metadata"].get("continue", "")
             if not token:
-                return found
+                return
 
     async def event(self, body: Json) -> None:
         namespace = body["metadata"]["namespace"]
