@@ -126,9 +126,9 @@ def _job(
     api_url: str,
     accelerator: Accelerator | None,
 ) -> Json:
-    analysis = isinstance(task, AnalysisTask)
     labels = _labels(observed, task)
-    queued = {names.QUEUE_LABEL: observed.spec.queue_name} if analysis and observed.spec.queue_name else {}
+    # A preview too: where Kueue manages every Job, one without a queue would never start.
+    queued = {names.QUEUE_LABEL: observed.spec.queue_name} if observed.spec.queue_name else {}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
