@@ -41,7 +41,7 @@ def advance(observed: Observed, runtime: ScoringRuntimeSpec, now: datetime, api_
     if state is JobState.COMPLETE:
         end = children.unreported(pods, "The worker ended without a result")
     else:
-        end = children.ending(job, pods)
+        end = children.ending(job, pods, stored=observed.stored)
     return _count(observed, runtime, job, end, now)
 
 

@@ -305,8 +305,8 @@ def failed_at(job: Json) -> datetime | None:
     return None
 
 
-def ending(job: Json, pods: list[Json]) -> Ending:
-    """Whose fault a failed Job was, with the last words of its pod."""
+def ending(job: Json, pods: list[Json], *, stored: bool) -> Ending:
+    """Whose fault a failed Job was, with the last words of its pod; `stored` says whose the video's address is."""
     reasons = {item.get("reason") for item in _conditions(job) if item["type"] == "Failed"}
     if "DeadlineExceeded" in reasons:
         return Ending(
@@ -315,6 +315,8 @@ def ending(job: Json, pods: list[Json]) -> Ending:
             "The attempt ran longer than activeDeadlineSeconds allows",
         )
     terminated = _first_failure(pods)
+    if terminated is not None and stored and (end := _store_failed(terminated)):
+        return end
     if terminated is not None and terminated.get("exitCode") in OWN_CODES:
         return _told_by_worker(terminated)
     for pod in reversed(pods):
@@ -330,6 +332,12 @@ def _judged(place: Place, reason: str, message: str) -> Ending:
     row = troubles.find(place, reason, message)
     text = troubles.words(reason, message)
     return Ending(BLAMES[row.verdict], row.code, text) if row else Ending(Blame.MACHINE, reason, text)
+
+
+def _store_failed(terminated: Json) -> Ending | None:
+    code, message = _words(terminated)
+    found = troubles.find(Place.STORED, code, message)
+    return _judged(Place.STORED, code, message) if found else None
 
 
 def _told_by_worker(terminated: Json) -> Ending:

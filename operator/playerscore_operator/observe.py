@@ -12,6 +12,7 @@ from playerscore.resources import (
     ScoringJobStatus,
     ScoringRuntime,
 )
+from playerscore.sources import STORE_SCHEME
 
 Json = dict[str, Any]
 
@@ -54,6 +55,11 @@ class Observed:
     @property
     def finished(self) -> bool:
         return self.status.progress is not None and self.status.progress.step in names.FINISHED
+
+    @property
+    def stored(self) -> bool:
+        """Whether the video lies in this installation's own store."""
+        return self.spec.video.uri.startswith(f"{STORE_SCHEME}://")
 
     def condition_reason(self, kind: ConditionType) -> str | None:
         """The stored reason of a condition, if it was ever set."""

@@ -36,7 +36,7 @@ def advance(observed: Observed, runtime: ScoringRuntimeSpec, now: datetime, api_
     if state is JobState.COMPLETE:
         end = children.unreported(pods, "The preview's pod ended without writing status.preview")
     else:
-        end = children.ending(job, pods)
+        end = children.ending(job, pods, stored=observed.stored)
     return _again_or_failed(observed, runtime, job, end, now, api_url)
 
 

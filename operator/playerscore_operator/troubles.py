@@ -22,6 +22,7 @@ class Place(StrEnum):
     CONTAINER = "a container that waits"
     POD = "reason of the failed pod"
     TAKEN = "condition DisruptionTarget"
+    STORED = "a download from this installation's own store that failed"
     ENDED = "a container that ended"
 
 
@@ -490,6 +491,16 @@ ROWS: tuple[Row, ...] = (
         "the kubelet lost sight of the container: mostly the node was restarted",
         "nothing: another attempt follows",
         code=Reason.POD_REFUSED,
+    ),
+    Row(
+        "own-store",
+        Place.STORED,
+        "SOURCE_UNAVAILABLE|SOURCE_TOO_SLOW|SOURCE_DENIED",
+        r"address (answers|failed|sends)|cannot be resolved|longer than allowed|bytes",
+        Verdict.RETRY,
+        "this installation's own store does not give out what it holds: away, slow, or its credentials changed",
+        "see the store's pod and volume, or your S3 and its credentials",
+        code=Reason.SERVICE_AWAY,
     ),
     Row(
         "own-services",

@@ -15,7 +15,7 @@ import yaml
 from builders import make_condition, make_ready_spec, make_run, make_spec, make_status
 from mergepatch import patched
 from playerscore.names import ConditionType
-from playerscore.resources import ScoringJobStatus
+from playerscore.resources import ScoringJobStatus, Video
 from playerscore_operator.decide import Decision, decide
 from playerscore_operator.manifests import analysis_job, preview_job
 from playerscore_operator.observe import Observed
@@ -31,11 +31,14 @@ PLACES = {
     "container": Place.CONTAINER,
     "pod": Place.POD,
     "taken": Place.TAKEN,
+    "stored": Place.STORED,
     "ended": Place.ENDED,
 }
 CREATED = "2026-01-01T11:59:00Z"
 """A minute before `NOW`: what is quiet for a moment is told by then."""
 DEADLINE_SECONDS = 1800
+OVER = (Place.STORED, Place.ENDED)
+"""Where a container of the worker has ended."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Message:
     @property
     def told(self) -> tuple[str, str]:
         """(reason, message) as the table is asked: of a worker's own words, its code and its sentence."""
-        if self.place is Place.ENDED and self.message.startswith("{"):
+        if self.place in OVER and self.message.startswith("{"):
             words = json.loads(self.message)
             return words["code"], words["message"]
         return self.reason, self.message
@@ -86,7 +89,10 @@ def preview_world(found: Message) -> Observed:
 
 
 def _with_child(observed: Observed, body: Json, found: Message) -> Observed:
-    failed = found.place in (Place.POD, Place.ENDED)
+    if found.place is Place.ENDED:
+        elsewhere = Video(uri="https://video.example/match.mp4")
+        observed = replace(observed, spec=observed.spec.model_copy(update={"video": elsewhere}))
+    failed = found.place is Place.POD or found.place in OVER
     reason = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}
     status: Json = {"startTime": CREATED}
     if failed:
@@ -137,7 +143,7 @@ def _status(found: Message) -> Json:
                 "conditions": [taken],
                 **_states(analyze=_terminated("Error", "", 137)),
             }
-        case Place.ENDED:
+        case Place.STORED | Place.ENDED:
             end = _terminated(found.reason, found.message, found.exit_code)
             return {"phase": "Failed", **_states(report=_terminated("Completed", "", 0), analyze=end)}
     return {"phase": "Pending", **_states(report=creating, analyze=creating)}
