@@ -70,6 +70,4 @@ playerscore show "$JOB" --namespace "$NAMESPACE" --png "$OUT/result.png"
 phase end
 echo
 echo "The chosen player and his radar: $OUT/result.png"
-echo "Look around:  export KUBECONFIG=$KUBECONFIG;  kubectl get scoringjobs -A"
-echo "A token for the REST API at $API/docs (one hour):  $token" | cut -c1-120
-echo "Remove it all:  make demo-down"
+demo/around.sh "$API" "$NAMESPACE"

@@ -15,6 +15,7 @@ import generate_faults
 import generate_following
 import generate_metrics
 import generate_settings
+import generate_troubles
 
 HERE = Path(__file__).parent
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
@@ -24,6 +25,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "following.md": generate_following.page,
     "metrics.md": generate_metrics.page,
     "settings.md": generate_settings.page,
+    "troubles.md": generate_troubles.page,
 }
 
 

@@ -1,4 +1,4 @@
-"""The page for people, `/docs`: Swagger UI, all of it from here.
+"""The page for people, `/docs` (to which `/` leads): Swagger UI, all of it from here.
 
 People paste a token into it. So nothing of it comes from elsewhere, and by its Content-Security-Policy it can
 neither load nor send anything elsewhere, nor be framed. FastAPI's own page loads its script from a public CDN, which
@@ -15,7 +15,7 @@ from typing import Final
 import fastapi_offline
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
 FILES: Final = Path(fastapi_offline.__file__).parent / "static"
@@ -33,6 +33,10 @@ def install(app: FastAPI) -> None:
     )
     html = bytes(page.body).decode()
     headers = {"Content-Security-Policy": _policy(html)}
+
+    @app.get("/", include_in_schema=False)
+    async def root() -> RedirectResponse:
+        return RedirectResponse("docs")
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:

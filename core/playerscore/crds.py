@@ -14,7 +14,7 @@ JOB_COLUMNS: list[Column] = [
     ("Player", "integer", ".spec.player_ref.track_id", 0),
     ("Step", "string", ".status.progress.step", 0),
     ("Score", "integer", ".status.result.overallScore", 0),
-    ("Runtime", "string", ".spec.runtimeName", 0),
+    ("Runtime", "string", ".status.run.runtime", 0),
     ("Age", "date", ".metadata.creationTimestamp", 0),
     ("Attempt", "integer", ".status.run.attempt", 1),
     ("Queue", "string", ".spec.queueName", 1),

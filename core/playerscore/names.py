@@ -95,6 +95,7 @@ class Reason(StrEnum):
     POD_RUNNING = "PodRunning"
     STOPPING = "StoppingOldAttempt"
     COMPLETED = "Completed"
+    ARTIFACTS_LOST = "ArtifactsLost"
     SETTLED = "Settled"
     WORKING = "Working"
     RUNTIME_NOT_FOUND = "RUNTIME_NOT_FOUND"
@@ -112,6 +113,9 @@ class Reason(StrEnum):
     JOB_DELETED = "JobDeleted"
     DISRUPTED = "Disrupted"
     DISRUPTED_TOO_OFTEN = "DISRUPTED_TOO_OFTEN"
+    POD_REFUSED = "PodRefused"
+    SERVICE_AWAY = "ServiceAway"
+    SUSPENDED_ELSEWHERE = "SuspendedElsewhere"
     NODE_LOST = "NodeLost"
 
 

@@ -304,7 +304,7 @@ class Run(KubeModel):
     memory_failures: Annotated[int, Field(ge=0, le=10_000)] | None = None
     """How many attempts ran out of memory since then; counted apart."""
     disruptions: Annotated[int, Field(ge=0, le=10_000)] | None = None
-    """How many pods the cluster took away since then (eviction, preemption, a lost node); counted apart too."""
+    """How many pods the cluster took away, refused or could not start since then; counted apart too."""
     disrupted_pod: Annotated[str, Field(max_length=253)] | None = None
     """The last pod that is in that count."""
     failed_attempt: Annotated[int, Field(ge=0, le=10_000)] | None = None
@@ -316,6 +316,12 @@ class Run(KubeModel):
     generation: Annotated[int, Field(ge=0)] | None = None
     """The generation of the spec that was judged for this attempt."""
     preview_attempt: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    preview_disruptions: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    """How many of those runs the cluster refused or could not start."""
+    trouble: Annotated[str, Field(max_length=63)] | None = None
+    """What keeps the pod from running, by its name in docs/troubles.md, if it must stay for a while to matter."""
+    trouble_time: datetime | None = None
+    """Since when that was seen."""
     job_name: Annotated[str, Field(max_length=63)] | None = None
     start_time: datetime | None = None
     first_start_time: datetime | None = None
@@ -323,6 +329,7 @@ class Run(KubeModel):
     completion_time: datetime | None = None
     node: Annotated[str, Field(max_length=253)] | None = None
     runtime: Annotated[str, Field(max_length=63)] | None = None
+    """The ScoringRuntime of the last preview or attempt, which may be the default one."""
 
 
 class Provenance(FlowModel):

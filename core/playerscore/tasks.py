@@ -15,6 +15,9 @@ EXIT_DONE: Final = 0
 EXIT_BAD_INPUT: Final = 42
 EXIT_OUT_OF_MEMORY: Final = 43
 TERMINATION_MESSAGE_BYTES: Final = 4096
+GRACE_SECONDS: Final = 300
+"""How long a pod lives after its work is done or it was told to stop: for so long the reporter carries outside what
+is there, over outages of store and API server."""
 
 
 class _Task(BaseModel):

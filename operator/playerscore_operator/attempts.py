@@ -18,9 +18,6 @@ STOPPED = frozenset({Reason.SUSPENDED, Reason.STOPPING})
 """Reasons of Running that say: whatever is left of this attempt is to go, and counts no more."""
 UNSTARTED = frozenset({Reason.LAUNCHED, *REFUSED})
 """Reasons of Running that say: the attempt's Job was to be created."""
-MOST_DISRUPTIONS = 20
-"""So often may the cluster take a job's pod away: no try is counted for it, and it must end all the same. A pod
-that uses up its node is evicted again and again."""
 DELETED_RELAUNCH_SECONDS = 10.0
 """The least time between two attempts of which somebody deletes the Jobs."""
 
@@ -41,7 +38,10 @@ def advance(observed: Observed, runtime: ScoringRuntimeSpec, now: datetime, api_
         return _taken_away(observed)
     if state is JobState.ACTIVE:
         return _runs(observed, runtime, job, pods, now)
-    end = _silent() if state is JobState.COMPLETE else children.ending(job, pods)
+    if state is JobState.COMPLETE:
+        end = children.unreported(pods, "The worker ended without a result")
+    else:
+        end = children.ending(job, pods, stored=observed.stored)
     return _count(observed, runtime, job, end, now)
 
 
@@ -65,7 +65,10 @@ def sealed(observed: Observed) -> Outcome | None:
         return None
     claims = admitted(observed)
     claims[ConditionType.RUNNING] = ("False", Reason.COMPLETED, "The attempt is over")
-    claims[ConditionType.SUCCEEDED] = ("True", Reason.COMPLETED, f"overallScore {result.overall_score}")
+    reason, text = Reason.COMPLETED, f"overallScore {result.overall_score}"
+    if lost := children.lost(pods):
+        reason, text = Reason.ARTIFACTS_LOST, f"{text}. {lost.message}"
+    claims[ConditionType.SUCCEEDED] = ("True", reason, text)
     return Outcome(claims=claims, result=result, ended=Step.COMPLETED)
 
 
@@ -140,6 +143,8 @@ def launch(
             "firstStartTime": stamp(run.first_start_time) if again and run.first_start_time else None,
             "completionTime": None,
             "node": None,
+            "trouble": None,
+            "troubleTime": None,
         },
         cleared=True,
         first=attempt == 1,
@@ -154,6 +159,9 @@ def admitted(observed: Observed, attempt: int | None = None) -> Claims:
 def _admission(observed: Observed, job: Json | None, attempt: int | None = None) -> Claims:
     """Admitted, unless a queue holds the Job back, or will judge the one that is not there yet."""
     queue = observed.spec.queue_name
+    if queues.held(job) and queue is None:
+        said = queues.words(None, observed.workload)
+        return {ConditionType.ADMITTED: ("False", Reason.SUSPENDED_ELSEWHERE, said)}
     if queues.held(job) or (job is None and queue is not None):
         return {ConditionType.ADMITTED: ("False", Reason.QUEUED, queues.words(queue, observed.workload))}
     return admitted(observed, attempt)
@@ -220,7 +228,7 @@ def _runs(
     observed: Observed, runtime: ScoringRuntimeSpec, job: Json, pods: list[Json], now: datetime
 ) -> Outcome:
     disrupted = _disruptions(observed, pods)
-    if disrupted.get("disruptions", 0) > MOST_DISRUPTIONS:
+    if disrupted.get("disruptions", 0) > waits.MOST_DISRUPTIONS:
         return _too_often(disrupted, pods)
     claims = _admission(observed, job)
     orphans = [name for name in children.live_analyses(observed) if name != job["metadata"]["name"]]
@@ -231,15 +239,27 @@ def _runs(
             "node": children.node_of(pod),
             "startTime": stamp(started),
             "firstStartTime": stamp(observed.run.first_start_time or started),
+            "trouble": None,
+            "troubleTime": None,
         }
         return Outcome(claims=claims, run=run, deletes=orphans)
     if children.has_ended(pods):
         return Outcome(claims=claims, run=disrupted, deletes=orphans)
     waiting = waits.look(observed, runtime, job, pods, now)
     if waiting.over is not None:
-        return waits.failed(waiting.over)
-    claims[ConditionType.RUNNING] = _pending(observed, job, waiting.words)
-    return Outcome(claims=claims, run=disrupted, deletes=orphans, requeue_seconds=waiting.next_seconds)
+        return _given_up(observed, job, waiting.over, now)
+    claims[ConditionType.RUNNING] = _pending(observed, waiting)
+    run = disrupted | (waiting.run or {})
+    return Outcome(claims=claims, run=run, deletes=orphans, requeue_seconds=waiting.next_seconds)
+
+
+def _given_up(observed: Observed, job: Json, end: Ending, now: datetime) -> Outcome:
+    """A start that is waited for no longer: the job's end, or another attempt where the cluster failed."""
+    if end.blame is not Blame.CLUSTER:
+        return waits.failed(end)
+    outcome = _set_back(observed, job, end, now)
+    outcome.deletes = children.live_analyses(observed)
+    return outcome
 
 
 def _disruptions(observed: Observed, pods: list[Json]) -> Json:
@@ -254,17 +274,14 @@ def _disruptions(observed: Observed, pods: list[Json]) -> Json:
 
 def _too_often(disrupted: Json, pods: list[Json]) -> Outcome:
     last = next(words for pod in reversed(pods) if (words := children.disruption(pod)))
-    text = f"The cluster took the pod away {disrupted['disruptions']} times, at last with: {last}"
-    outcome = waits.failed(Ending(Blame.MACHINE, Reason.DISRUPTED_TOO_OFTEN, text))
+    outcome = waits.failed(waits.too_often(disrupted["disruptions"], last))
     outcome.run = disrupted
     return outcome
 
 
-def _pending(observed: Observed, job: Json, words: str | None) -> Claim:
-    if queues.held(job):
-        return ("False", Reason.QUEUED, words or "")
-    if words:
-        return ("False", Reason.POD_PENDING, words)
+def _pending(observed: Observed, waiting: waits.Wait) -> Claim:
+    if waiting.words is not None:
+        return ("False", waiting.reason, waiting.words)
     told = steps.condition(observed.status, ConditionType.RUNNING)
     if told and told.reason == Reason.POD_PENDING:
         # The time since when a Job waits may begin anew (its start is counted from its first pod).
@@ -272,15 +289,13 @@ def _pending(observed: Observed, job: Json, words: str | None) -> Claim:
     return _starting(observed.attempt)
 
 
-def _silent() -> Ending:
-    return Ending(Blame.MACHINE, Reason.NO_RESULT, "The worker ended without a result")
-
-
 def _count(observed: Observed, runtime: ScoringRuntimeSpec, job: Json, end: Ending, now: datetime) -> Outcome:
     """A failed attempt is counted once; then another follows after a pause, or the job has failed."""
+    if end.blame is Blame.CLUSTER:
+        return _set_back(observed, job, end, now)
     run, limit = observed.run, (observed.spec.retry or runtime.retry).limit
     memory = end.blame is Blame.MEMORY
-    failures = (run.failures or 0) + (not memory)
+    failures = (run.failures or 0) + (end.blame not in (Blame.MEMORY, Blame.PLATFORM))
     memory_failures = (run.memory_failures or 0) + memory
     left = {Blame.MACHINE: failures <= limit, Blame.MEMORY: memory_failures <= min(limit, 1)}
     counted: Json = {
@@ -293,6 +308,22 @@ def _count(observed: Observed, runtime: ScoringRuntimeSpec, job: Json, end: Endi
         outcome.run = counted
         return outcome
     due = (children.failed_at(job) or now) + waits.pause(failures + memory_failures)
+    return Outcome(
+        claims={ConditionType.RUNNING: ("False", end.code, end.message)},
+        run=counted | {"retryTime": stamp(due)},
+        requeue_seconds=max(0.0, (due - now).total_seconds()),
+    )
+
+
+def _set_back(observed: Observed, job: Json, end: Ending, now: datetime) -> Outcome:
+    """The cluster failed an attempt: no try is counted, another follows after a pause that grows."""
+    disruptions = (observed.run.disruptions or 0) + 1
+    counted: Json = {"disruptions": disruptions, "failedAttempt": observed.attempt}
+    if disruptions > waits.MOST_DISRUPTIONS:
+        outcome = waits.failed(waits.too_often(disruptions, end.message))
+        outcome.run = counted
+        return outcome
+    due = (children.failed_at(job) or now) + waits.pause(disruptions)
     return Outcome(
         claims={ConditionType.RUNNING: ("False", end.code, end.message)},
         run=counted | {"retryTime": stamp(due)},

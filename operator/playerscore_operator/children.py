@@ -1,5 +1,6 @@
 """What child Jobs and their pods say: running, waiting and why, ended and how. Pure."""
 
+import contextlib
 import re
 from datetime import datetime
 from enum import StrEnum
@@ -11,23 +12,22 @@ from playerscore import names
 from playerscore.names import Reason
 from playerscore.resources import Result
 from playerscore.tasks import EXIT_BAD_INPUT, EXIT_OUT_OF_MEMORY, Failure
+from playerscore_operator import troubles
 from playerscore_operator.observe import Observed
+from playerscore_operator.troubles import Place, Row, Verdict
 
 Json = dict[str, Any]
 MAIN_CONTAINER = "analyze"
 REPORTER = "report"
 LAST_WORDS = 1000
+OWN_CODES = (EXIT_BAD_INPUT, EXIT_OUT_OF_MEMORY)
+"""Exit codes that only the worker gives itself."""
 CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 """What a pod may name as its failure's code: it becomes a condition's reason."""
 STARTS = (None, "PodInitializing", "ContainerCreating")
 """What a container waits for that needs nobody's help."""
-PULLS = ("ErrImagePull", "ImagePullBackOff")
-NO_SUCH_IMAGE = re.compile(
-    r"not found|denied|unauthorized|authorization failed|manifest unknown", re.IGNORECASE
-)
-"""What a registry says when trying again will not help; anything else may be an outage."""
-NAME_TROUBLE = ("InvalidImageName", "ErrImageNeverPull")
-CONFIG_TROUBLE = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
+NOT_CREATED = "FailedCreate"
+"""The Job controller's event when the API server did not take a pod."""
 
 
 class JobState(StrEnum):
@@ -47,6 +47,17 @@ class Blame(StrEnum):
     MEMORY = "memory"
     DEADLINE = "deadline"
     MACHINE = "machine"
+    PLATFORM = "platform"
+    """What the job was to run with: no try helps."""
+    CLUSTER = "cluster"
+    """The worker never had its chance: no try is counted."""
+
+
+BLAMES = {
+    Verdict.FATAL: Blame.PLATFORM,
+    Verdict.RETRY: Blame.CLUSTER,
+    Verdict.COUNTED: Blame.MACHINE,
+}
 
 
 class Ending(NamedTuple):
@@ -64,14 +75,20 @@ class Cause(NamedTuple):
     """In the cluster's own words where it has any."""
     telling: bool = True
     """Whether a person should read it at once; False for the ordinary course of a start."""
-    permanent: bool = False
-    """Whether waiting is in vain."""
-    code: str = Reason.POD_PENDING
+    row: Row | None = None
+    """What the table says of it."""
 
 
 def child(observed: Observed, name: str) -> tuple[Json | None, list[Json]]:
     """The child Job of that name and its pods, oldest first."""
     return observed.jobs.get(name), observed.pods_of(name)
+
+
+def current(observed: Observed) -> tuple[Json | None, list[Json]]:
+    """The child that is to run now, and its pods: the attempt's, else the preview's."""
+    if observed.attempt:
+        return child(observed, names.analysis_job_name(observed.uid, observed.attempt))
+    return child(observed, names.preview_job_name(observed.uid, observed.preview_attempt))
 
 
 def live_analyses(observed: Observed, *, deleting: bool = False) -> list[str]:
@@ -173,27 +190,57 @@ def has_begun(pods: list[Json]) -> bool:
     return any("running" in state or "terminated" in state for state in states)
 
 
-def waiting_for(pods: list[Json]) -> Cause:
+def waiting_for(job: Json, pods: list[Json], events: list[Json]) -> Cause:
     """Why no pod of a Job that may have one runs yet."""
-    if not pods:
-        return Cause("The pod is not there yet", telling=False)
-    pod = pods[-1]
+    pod = pods[-1] if pods else None
+    if pod is None or not may_work(pod):
+        return _not_created(job, pod, events) or _refused(pod)
     for item in _conditions(pod):
         if item["type"] == "PodScheduled" and item["status"] == "False":
-            return Cause(f"{item.get('reason', 'Unschedulable')}: {item.get('message', '')}")
+            return _trouble(Place.SCHEDULER, item.get("reason") or "Unschedulable", item.get("message") or "")
     for status in _containers(pod):
         waiting = status.get("state", {}).get("waiting")
         if waiting and waiting.get("reason") not in STARTS:
-            return _trouble(waiting["reason"], waiting.get("message", ""))
-    return Cause("The video is being fetched" if has_begun([pod]) else "The pod is starting", telling=False)
+            return _trouble(Place.CONTAINER, waiting["reason"], waiting.get("message") or "")
+    if has_begun([pod]):
+        return Cause("The video is being fetched", telling=False)
+    return _start_told(pod, events) or Cause("The pod is starting", telling=False)
 
 
-def _trouble(reason: str, message: str) -> Cause:
-    """A container that the kubelet cannot start, with the kubelet's words."""
-    words = f"{reason}: {message}"
-    if reason in NAME_TROUBLE or (reason in PULLS and NO_SUCH_IMAGE.search(message)):
-        return Cause(words, permanent=True, code=Reason.IMAGE_PULL)
-    return Cause(words, permanent=reason in CONFIG_TROUBLE, code=Reason.POD_CONFIG)
+def _not_created(job: Json, pod: Json | None, events: list[Json]) -> Cause | None:
+    """Why the Job controller cannot create the pod, or the one that is to follow an ended one."""
+    after = pod["metadata"].get("creationTimestamp", "") if pod else ""
+    told = [item for item in _told(job, events) if item["reason"] == NOT_CREATED and item["at"] >= after]
+    return _trouble(Place.JOB, NOT_CREATED, told[-1]["message"]) if told else None
+
+
+def _refused(pod: Json | None) -> Cause:
+    """A pod that failed: what follows, its Job tells in a moment."""
+    if pod is None:
+        return Cause("The pod is not there yet", telling=False)
+    if taken := disruption(pod):
+        return Cause(f"The cluster took the pod away: {taken}; another follows")
+    status = pod.get("status", {})
+    if "reason" not in status:
+        return Cause("The pod ended", telling=False)
+    return Cause(troubles.words(status["reason"], status.get("message") or ""))
+
+
+def _start_told(pod: Json, events: list[Json]) -> Cause | None:
+    """What the newest event says of a pod whose containers say nothing; most of them tell no trouble."""
+    told = _told(pod, events)
+    if not told or not troubles.find(Place.START, told[-1]["reason"], told[-1]["message"]):
+        return None
+    return _trouble(Place.START, told[-1]["reason"], told[-1]["message"])
+
+
+def _told(body: Json, events: list[Json]) -> list[Json]:
+    return [item for item in events if item["uid"] == body["metadata"].get("uid")]
+
+
+def _trouble(place: Place, reason: str, message: str) -> Cause:
+    """What stands there, in the cluster's own words."""
+    return Cause(troubles.words(reason, message), row=troubles.find(place, reason, message))
 
 
 def node_is_lost(pod: Json) -> bool:
@@ -226,6 +273,30 @@ def waits_since(job: Json) -> datetime | None:
     return datetime.fromisoformat(began)
 
 
+def began_waiting(job: Json, pods: list[Json]) -> datetime | None:
+    """Since when the newest pod could have run, or its next container; None while a queue holds it back."""
+    began = waits_since(job)
+    if began is None or not pods:
+        return began
+    stamps = [pods[-1]["metadata"].get("creationTimestamp")]
+    stamps += [
+        item.get("state", {}).get("terminated", {}).get("finishedAt") for item in _containers(pods[-1])
+    ]
+    return max([began, *(datetime.fromisoformat(stamp) for stamp in stamps if stamp)])
+
+
+def fetches(pods: list[Json]) -> bool:
+    """Whether a working container of the newest pod runs: it has begun, and may take its time."""
+    statuses = _containers(pods[-1]) if pods else []
+    return any("running" in item.get("state", {}) for item in statuses if item["name"] != REPORTER)
+
+
+def is_silent(pod: Json) -> bool:
+    """Whether a pod that has a node and has not begun says nothing of why: then its events may."""
+    states = [item.get("state", {}).get("waiting", {}).get("reason") for item in _containers(pod)]
+    return node_of(pod) is not None and not has_begun([pod]) and set(states) <= set(STARTS)
+
+
 def failed_at(job: Json) -> datetime | None:
     """When the Job controller called a child failed."""
     for item in _conditions(job):
@@ -234,8 +305,8 @@ def failed_at(job: Json) -> datetime | None:
     return None
 
 
-def ending(job: Json, pods: list[Json]) -> Ending:
-    """Whose fault a failed Job was, with the last words of its pod."""
+def ending(job: Json, pods: list[Json], *, stored: bool) -> Ending:
+    """Whose fault a failed Job was, with the last words of its pod; `stored` says whose the video's address is."""
     reasons = {item.get("reason") for item in _conditions(job) if item["type"] == "Failed"}
     if "DeadlineExceeded" in reasons:
         return Ending(
@@ -244,16 +315,44 @@ def ending(job: Json, pods: list[Json]) -> Ending:
             "The attempt ran longer than activeDeadlineSeconds allows",
         )
     terminated = _first_failure(pods)
-    if terminated is None:
-        return Ending(Blame.MACHINE, Reason.WORKER_FAILED, "The pod is gone and left no word")
+    if terminated is not None and stored and (end := _store_failed(terminated)):
+        return end
+    if terminated is not None and terminated.get("exitCode") in OWN_CODES:
+        return _told_by_worker(terminated)
+    for pod in reversed(pods):
+        if whole := pod.get("status", {}).get("reason"):
+            return _judged(Place.POD, whole, pod["status"].get("message") or "")
+    if terminated is not None:
+        return _told_by_worker(terminated)
+    return Ending(Blame.CLUSTER, Reason.POD_REFUSED, "The pod is gone and left no word")
+
+
+def _judged(place: Place, reason: str, message: str) -> Ending:
+    """As the table says, in the cluster's own words."""
+    row = troubles.find(place, reason, message)
+    text = troubles.words(reason, message)
+    return Ending(BLAMES[row.verdict], row.code, text) if row else Ending(Blame.MACHINE, reason, text)
+
+
+def _store_failed(terminated: Json) -> Ending | None:
     code, message = _words(terminated)
-    exit_code = terminated.get("exitCode")
+    found = troubles.find(Place.STORED, code, message)
+    return _judged(Place.STORED, code, message) if found else None
+
+
+def _told_by_worker(terminated: Json) -> Ending:
+    """By the exit code where that is the worker's own word, else by the table."""
+    code, message = _words(terminated)
+    exit_code, reason = terminated.get("exitCode"), terminated.get("reason") or "Error"
     if exit_code == EXIT_BAD_INPUT:
         return Ending(Blame.INPUT, code or "VIDEO_DECODE_FAILED", message)
-    if exit_code == EXIT_OUT_OF_MEMORY or terminated.get("reason") == "OOMKilled":
+    if exit_code == EXIT_OUT_OF_MEMORY or reason == "OOMKilled":
         return Ending(Blame.MEMORY, Reason.OUT_OF_MEMORY, message or "The worker ran out of memory")
-    text = message or f"{terminated.get('reason', 'Error')}, exit code {exit_code}"
-    return Ending(Blame.MACHINE, code or Reason.WORKER_FAILED, text)
+    row = troubles.find(Place.ENDED, code or reason, message)
+    if row is None or row.verdict is Verdict.COUNTED:
+        text = message or f"{reason}, exit code {exit_code}"
+        return Ending(Blame.MACHINE, code or Reason.WORKER_FAILED, text)
+    return Ending(BLAMES[row.verdict], row.code, troubles.words(code or reason, message))
 
 
 def result_of(pods: list[Json]) -> Result | None:
@@ -268,6 +367,25 @@ def result_of(pods: list[Json]) -> Result | None:
             except ValidationError:
                 continue
     return None
+
+
+def lost(pods: list[Json]) -> Failure | None:
+    """What the reporter of the newest pod could not carry outside, in its last words."""
+    for status in _containers(pods[-1]) if pods else []:
+        if status["name"] != REPORTER:
+            continue
+        with contextlib.suppress(ValidationError):
+            return Failure.model_validate_json(
+                status.get("state", {}).get("terminated", {}).get("message") or ""
+            )
+    return None
+
+
+def unreported(pods: list[Json], otherwise: str) -> Ending:
+    """The end of a pod that did its work and of which nothing came, by its reporter's last words if it has any."""
+    if words := lost(pods):
+        return _told_by_worker({"exitCode": 1, "message": words.model_dump_json()})
+    return Ending(Blame.MACHINE, Reason.NO_RESULT, otherwise)
 
 
 def _conditions(body: Json) -> list[Json]:

@@ -7,6 +7,7 @@ its typed models cost four times the CPU of a launch and the ScoringJob has mode
 import contextlib
 import urllib.parse
 import urllib.request
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Self
@@ -195,6 +196,18 @@ class Cluster:
             raise
         return items[0] if items else None
 
+    async def events(self, namespace: str, uid: str) -> list[Json]:
+        """What was told of one object (`uid`, `reason`, `message`, `at`), the newest last; nothing where it may
+        not be read."""
+        query = {"fieldSelector": f"involvedObject.uid={uid}"}
+        try:
+            found = await self.request("GET", f"/api/v1/namespaces/{namespace}/events", query=query)
+        except ApiError as error:
+            if error.status == 403:
+                return []
+            raise
+        return sorted((_lean_event(item, uid) for item in found["items"]), key=lambda item: str(item["at"]))
+
     async def prepared(self, namespace: str) -> bool:
         """Whether the worker's account is there."""
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{names.WORKER_ACCOUNT}"
@@ -251,6 +264,24 @@ class Cluster:
 
     async def _versions(self, kind: str, path: str) -> list[tuple[Ref, int, Key]]:
         found: list[tuple[Ref, int, Key]] = []
+        async for meta in self._metadata(kind, path):
+            owner = meta["name"] if kind == names.JOB_PLURAL else meta["labels"][names.JOB_LABEL]
+            ref = (kind, meta["namespace"], meta["name"])
+            found.append((ref, int(meta["resourceVersion"]), (meta["namespace"], owner)))
+        return found
+
+    async def aged(self, namespaces: list[str], before: datetime) -> set[Key]:
+        """The ScoringJobs with child Jobs that were created before that moment."""
+        found = set()
+        for namespace in namespaces or [""]:
+            scope = f"/namespaces/{namespace}" if namespace else ""
+            async for meta in self._metadata("jobs", f"{GROUPS['jobs']}{scope}/jobs"):
+                if datetime.fromisoformat(meta["creationTimestamp"]) < before:
+                    found.add((meta["namespace"], meta["labels"][names.JOB_LABEL]))
+        return found
+
+    async def _metadata(self, kind: str, path: str) -> AsyncIterator[Json]:
+        """The metadata of every object of a kind, page by page."""
         selector = {} if kind == names.JOB_PLURAL else {"labelSelector": names.CHILDREN}
         token = ""
         while True:
@@ -258,17 +289,20 @@ class Cluster:
             page = await self.request("GET", path, query=query, accept=METADATA_LIST)
             # Of no objects a server may make a list of metadata without a list in it.
             for item in page["items"] or ():
-                meta = item["metadata"]
-                owner = meta["name"] if not selector else meta["labels"][names.JOB_LABEL]
-                ref = (kind, meta["namespace"], meta["name"])
-                found.append((ref, int(meta["resourceVersion"]), (meta["namespace"], owner)))
+                yield item["metadata"]
             token = page["metadata"].get("continue", "")
             if not token:
-                return found
+                return
 
     async def event(self, body: Json) -> None:
         namespace = body["metadata"]["namespace"]
         await self.request("POST", f"/apis/events.k8s.io/v1/namespaces/{namespace}/events", body=body)
+
+
+def _lean_event(body: Json, uid: str) -> Json:
+    series = (body.get("series") or {}).get("lastObservedTime")
+    at = series or body.get("lastTimestamp") or body.get("eventTime") or body["metadata"]["creationTimestamp"]
+    return {"uid": uid, "reason": body.get("reason") or "", "message": body.get("message") or "", "at": at}
 
 
 def proxy(settings: client.Configuration) -> str | None:

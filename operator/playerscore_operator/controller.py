@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import timedelta
 
 import structlog
 from pydantic import ValidationError
@@ -15,6 +16,7 @@ from playerscore_operator.observe import Json, Observed, rests
 from playerscore_operator.outcome import Decision
 from playerscore_operator.queue import KeyQueue, work
 from playerscore_operator.settings import Settings
+from playerscore_operator.spent import spent
 from playerscore_operator.watched import Key, Watched
 from playerscore_operator.world import World
 
@@ -68,6 +70,7 @@ class Controller:
             for _ in range(self.settings.workers):
                 group.create_task(work(self.queue, self._turn, self._failed))
             group.create_task(self._resync())
+            group.create_task(self._tidy())
 
     async def _turn(self, key: Key) -> None:
         """A key waits while nothing may be written: failing, it would be tried ever later."""
@@ -171,6 +174,32 @@ class Controller:
         for key in found | self._waiting:
             self.queue.add(key)
         return len(found)
+
+    async def _tidy(self) -> None:
+        """Delete ended children now and then; what fails is tried again the next time."""
+        while True:
+            await asyncio.sleep(self.settings.tidy_seconds)
+            try:
+                await self.tidy()
+            except (ApiError, ValidationError) as error:
+                log.warning("tidying failed", error=str(error)[:500])
+
+    async def tidy(self) -> list[str]:
+        """Delete the child Jobs that nobody needs any more; their names. Raises ApiError, ValidationError."""
+        now, complete = self.cluster.now(), self.settings.complete_child_seconds
+        least = min(complete, self.settings.failed_child_seconds)
+        deleted: list[str] = []
+        for key in await self.cluster.aged(self.settings.namespaces, now - timedelta(seconds=least)):
+            await self.cluster.term.runs()
+            observed = await self.world.live(key)
+            if observed is None:
+                continue
+            for name in spent(observed, now, complete, self.settings.failed_child_seconds):
+                await self.cluster.delete_job(key[0], name)
+                deleted.append(name)
+            if observed.finished:
+                self.watched.let_go(key)
+        return deleted
 
     def _failed(self, _: Key, error: Exception, delay: float) -> None:
         metrics.RECONCILE_ERRORS.labels(getattr(error, "status", 0)).inc()

@@ -10,10 +10,11 @@ from playerscore import coherence, names, readiness
 from playerscore.coherence import Coherence
 from playerscore.names import ConditionType, Reason
 from playerscore.resources import ScoringRuntimeSpec
-from playerscore_operator import attempts, children, conditions, previews
+from playerscore_operator import attempts, children, conditions, previews, troubles
 from playerscore_operator.compare import compare
 from playerscore_operator.observe import Observed
 from playerscore_operator.outcome import Claim, Claims, Decision, Json, Outcome
+from playerscore_operator.troubles import Place
 
 PLATFORM_RECHECK_SECONDS = 15.0
 GITOPS_MARKS = (
@@ -39,7 +40,8 @@ def decide(observed: Observed, now: datetime, api_url: str) -> Decision:
 
 def refused(observed: Observed, body: Json, words: str, now: datetime) -> Decision:
     """The API server did not let the Job of an attempt that was just written be created."""
-    reason = Reason.QUOTA_EXCEEDED if "exceeded quota" in words else Reason.CREATE_REFUSED
+    row = troubles.find(Place.JOB, children.NOT_CREATED, words)
+    reason = row.code if row else Reason.CREATE_REFUSED
     text = f"Job {body['metadata']['name']} cannot be created: {words}"
     preview = body["metadata"]["name"].startswith(names.preview_job_name(observed.uid, 0)[:-1])
     kind = ConditionType.PREVIEW_READY if preview else ConditionType.RUNNING

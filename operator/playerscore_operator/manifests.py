@@ -10,7 +10,14 @@ from typing import Any, Final
 
 from playerscore import coherence, names
 from playerscore.resources import Accelerator, Analysis, PreviewSettings, ScoringRuntimeSpec
-from playerscore.tasks import EXIT_BAD_INPUT, TASK_VARIABLE, AnalysisTask, PodTask, PreviewTask
+from playerscore.tasks import (
+    EXIT_BAD_INPUT,
+    GRACE_SECONDS,
+    TASK_VARIABLE,
+    AnalysisTask,
+    PodTask,
+    PreviewTask,
+)
 from playerscore_operator.observe import Observed
 
 Json = dict[str, Any]
@@ -119,9 +126,9 @@ def _job(
     api_url: str,
     accelerator: Accelerator | None,
 ) -> Json:
-    analysis = isinstance(task, AnalysisTask)
     labels = _labels(observed, task)
-    queued = {names.QUEUE_LABEL: observed.spec.queue_name} if analysis and observed.spec.queue_name else {}
+    # A preview too: where Kueue manages every Job, one without a queue would never start.
+    queued = {names.QUEUE_LABEL: observed.spec.queue_name} if observed.spec.queue_name else {}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -186,7 +193,8 @@ def _pod(
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "restartPolicy": "Never",
-        "terminationGracePeriodSeconds": 30,
+        # The working containers end at once; what is left is the reporter's, which waits for store and API server.
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": USER_ID,
@@ -253,6 +261,7 @@ def _worker(verb: str, runtime: ScoringRuntimeSpec, task: PodTask, resources: Js
         # Python starts slowly on a busy node.
         "timeoutSeconds": 30,
         "failureThreshold": 3,
+        "terminationGracePeriodSeconds": 30,
     }
     return container
 

@@ -12,6 +12,7 @@ from playerscore.resources import (
     ScoringJobStatus,
     ScoringRuntime,
 )
+from playerscore.sources import STORE_SCHEME
 
 Json = dict[str, Any]
 
@@ -35,7 +36,9 @@ class Observed:
     prepared: bool = True
     """Whether the namespace has the worker's account."""
     workload: Json | None = None
-    """What the queue says of the current attempt's Job, while it holds it back."""
+    """What the queue says of the current child Job, while it holds it back."""
+    events: list[Json] = field(default_factory=list)
+    """Of a child that does not start: what was told of it (`uid`, `reason`, `message`, `at`), the newest last."""
 
     @property
     def run(self) -> Run:
@@ -52,6 +55,11 @@ class Observed:
     @property
     def finished(self) -> bool:
         return self.status.progress is not None and self.status.progress.step in names.FINISHED
+
+    @property
+    def stored(self) -> bool:
+        """Whether the video lies in this installation's own store."""
+        return self.spec.video.uri.startswith(f"{STORE_SCHEME}://")
 
     def condition_reason(self, kind: ConditionType) -> str | None:
         """The stored reason of a condition, if it was ever set."""

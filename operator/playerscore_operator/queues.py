@@ -4,7 +4,7 @@ Kueue holds a Job back by its `spec.suspend`, and says why on a Workload of its 
 writes nothing of either.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from playerscore import steps
 from playerscore.names import ConditionType, Reason
@@ -23,18 +23,25 @@ def held(job: Json | None) -> bool:
 def words(queue: str | None, workload: Json | None) -> str:
     """Why the Job is held back, with the queue's name: for the owner of the ScoringJob to read."""
     if queue is None:
-        return "The Job is suspended, and not by the operator or a queue"
+        text = "The Job is suspended, and not by the operator or a queue"
+        return text if workload is None else f"{text} that it names. Kueue: {_reason(workload)}"[:MESSAGE]
     return f"Queue {queue}: {_reason(workload)}"[:MESSAGE]
 
 
 def recheck_seconds(observed: Observed, now: datetime) -> float:
     """When to ask for the reason again: the admission itself comes as an event, a new reason does not."""
+    if not observed.attempt:
+        preview = steps.condition(observed.status, ConditionType.PREVIEW_READY)
+        return _later(now - preview.last_transition_time if preview else timedelta())
     held, launched = steps.condition(observed.status, ConditionType.ADMITTED), observed.run.launch_time
     if held is None or held.reason != Reason.QUEUED or launched is None:
         return FIRST_LOOK_SECONDS
     # A draft was not admitted either: its time does not count.
-    waited = (now - max(held.last_transition_time, launched)).total_seconds()
-    return min(LONGEST_LOOK_SECONDS, max(FIRST_LOOK_SECONDS, waited))
+    return _later(now - max(held.last_transition_time, launched))
+
+
+def _later(waited: timedelta) -> float:
+    return min(LONGEST_LOOK_SECONDS, max(FIRST_LOOK_SECONDS, waited.total_seconds()))
 
 
 def _reason(workload: Json | None) -> str:

@@ -31,6 +31,12 @@ class Settings(BaseSettings):
     """Serves /healthz, /readyz and /metrics."""
     resync_seconds: float = 300
     """Between two listings that find what events missed."""
+    tidy_seconds: float = 600
+    """Between two looks for child Jobs that nobody needs any more."""
+    complete_child_seconds: float = 3600
+    """How long a child Job that did its work stays after its end, with its pod and log."""
+    failed_child_seconds: float = 86_400
+    """How long a failed one stays."""
     workers: int = 8
     """How many jobs are reconciled at a time."""
     webhook_configuration: str | None = None

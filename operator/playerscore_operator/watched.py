@@ -24,7 +24,7 @@ MOST_BODIES = 5000
 MOST_GONE = 1000
 """Of so many that went lately it is known that they went: a server that lags behind may list them once more."""
 METADATA = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "ownerReferences")
-POD_STATUS = ("phase", "reason", "conditions", "initContainerStatuses", "containerStatuses")
+POD_STATUS = ("phase", "reason", "message", "conditions", "initContainerStatuses", "containerStatuses")
 
 
 class Watched:

@@ -3,10 +3,9 @@
 import time
 from dataclasses import replace
 
-from playerscore import names
 from playerscore.resources import ScoringJob
 from playerscore.sources import choose_runtime
-from playerscore_operator import queues
+from playerscore_operator import children, queues, waits
 from playerscore_operator.cluster import Cluster
 from playerscore_operator.observe import Json, Observed, assemble, lean, read_job
 from playerscore_operator.watched import Key, Watched
@@ -59,11 +58,13 @@ class World:
         runtime = choose_runtime(await self._list_runtimes(), job.spec.runtime_name)
         prepared = await self._is_prepared(job.metadata["namespace"])
         observed = assemble(job, jobs, pods, runtime, prepared=prepared)
-        current = observed.jobs.get(names.analysis_job_name(observed.uid, observed.attempt))
-        if current is None or not queues.held(current) or observed.spec.queue_name is None:
-            return observed
-        workload = await self.cluster.workload(observed.namespace, current["metadata"]["uid"])
-        return replace(observed, workload=workload)
+        current, _ = children.current(observed)
+        if current is not None and queues.held(current):
+            workload = await self.cluster.workload(observed.namespace, current["metadata"]["uid"])
+            return replace(observed, workload=workload)
+        if uid := waits.asks(observed, self.cluster.now()):
+            return replace(observed, events=await self.cluster.events(observed.namespace, uid))
+        return observed
 
     async def _list_runtimes(self) -> list[Json]:
         if self._runtimes is None:

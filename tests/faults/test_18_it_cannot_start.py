@@ -1,7 +1,7 @@
 """The image cannot be pulled, the container cannot be made, or no node has room.
 
-Promise: what waiting cannot cure ends the job at once, the rest at its start deadline or when there is room; the
-job says why in the kubelet's and the scheduler's own words.
+Promise: what waiting cannot cure ends the job, an image that is not there after some minutes, the rest at its start
+deadline or when there is room; the job says why in the kubelet's and the scheduler's own words.
 """
 
 import nodes
@@ -11,9 +11,9 @@ from faultlab import FaultLab, invariants
 def test_what_waiting_cannot_cure_ends_at_once_and_an_outage_at_the_start_deadline(lab: FaultLab) -> None:
     lab.start_operator()
     waits = {
-        "no-image": ("ErrImagePull", "docker.example/worker:none: not found", 600),
         "no-such-name": ("InvalidImageName", "couldn't parse image name", 600),
-        "no-secret": ("CreateContainerConfigError", 'secret "absent" not found', 600),
+        "root": ("CreateContainerConfigError", "container has runAsNonRoot and image will run as root", 600),
+        "no-secret": ("CreateContainerConfigError", 'secret "absent" not found', 4),
         "no-registry": ("ImagePullBackOff", "dial tcp 192.0.2.1:443: connection refused", 4),
     }
     uids = {
@@ -26,14 +26,31 @@ def test_what_waiting_cannot_cure_ends_at_once_and_an_outage_at_the_start_deadli
         lab.until(lambda name=name: lab.step(name) == "FAILED")
 
     assert {name: lab.condition(name, "Stalled") for name in waits} == {
-        "no-image": ("True", "IMAGE_PULL_FAILED"),
         "no-such-name": ("True", "IMAGE_PULL_FAILED"),
-        "no-secret": ("True", "POD_CONFIG_INVALID"),
+        "root": ("True", "POD_CONFIG_INVALID"),
+        "no-secret": ("True", "START_DEADLINE_EXCEEDED"),
         "no-registry": ("True", "START_DEADLINE_EXCEEDED"),
     }
     for name, (reason, message, _) in waits.items():
         assert lab.conditions(name)["Succeeded"]["message"] == f"{reason}: {message}"
     lab.until(lambda: not lab.children())
+    invariants(lab)
+
+
+def test_an_image_that_is_not_there_yet_is_told_and_may_still_come(lab: FaultLab) -> None:
+    lab.start_operator()
+    uid = lab.create_job("no-image", lab.ready("no-image"))
+    words = 'failed to resolve reference "docker.example/worker:none": docker.example/worker:none: not found'
+    lab.pod_waits(f"sj-{uid}-1", "ErrImagePull", words)
+    lab.until(lambda: lab.condition("no-image", "Running") == ("False", "PodPending"))
+
+    assert lab.conditions("no-image")["Running"]["message"] == f"ErrImagePull: {words}"
+    assert lab.get("scoringjob", "no-image")["status"]["run"]["trouble"] == "image-missing"
+
+    lab.pod_runs(f"sj-{uid}-1")
+    lab.until(lambda: lab.step("no-image") == "ANALYZING")
+    lab.attempt_done("no-image", uid)
+    lab.until(lambda: lab.step("no-image") == "COMPLETED")
     invariants(lab)
 
 

@@ -63,6 +63,7 @@ CONTROLLERS = (
     "validatingadmissionpolicy-status-controller",
     "ttl-after-finished-controller",
     "clusterrole-aggregation-controller",
+    "resourcequota-controller",
 )
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0

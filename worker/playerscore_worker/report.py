@@ -18,7 +18,7 @@ import httpx
 import structlog
 
 from playerscore import names, sources
-from playerscore.tasks import AnalysisTask, PreviewTask
+from playerscore.tasks import GRACE_SECONDS, AnalysisTask, Failure, PreviewTask
 from playerscore_worker import pod
 from playerscore_worker.pod import Pod
 from playerscore_worker.settings import ReportSettings
@@ -27,8 +27,8 @@ log = structlog.get_logger("playerscore.report")
 
 POLL_SECONDS: Final = 0.25
 PROGRESS_SECONDS: Final = 5.0
-LAST_SECONDS: Final = 25.0
-"""What a pod that is being stopped has left, of its 30 seconds of grace."""
+LAST_SECONDS: Final = GRACE_SECONDS - 10.0
+"""What a pod that is being stopped has left for reports; the rest is for leaving a word about what was lost."""
 MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
 RETRYABLE: Final = frozenset({429, 500, 502, 503, 504})
 CONFLICT: Final = frozenset({409})
@@ -68,6 +68,7 @@ class Reporter:
             log.info("fenced", reason=str(refusal))
         except httpx.HTTPError as error:
             log.error("not reported within the pod's grace", error=str(error))
+            self._lost("CLUSTER_UNAVAILABLE", f"The API server does not answer: {error}")
         while self.stop_at is None:
             time.sleep(POLL_SECONDS)
 
@@ -114,12 +115,12 @@ class Reporter:
             self._artifacts()
 
     def _outcome(self) -> bool:
-        """Report the preview or the result once it is there."""
+        """Report the preview or the result once it is there; a preview only with all of its pictures."""
         if isinstance(self.task, PreviewTask):
             if not self.files.preview.exists():
                 return False
-            self._frames()
-            self._patch({"preview": pod.read(self.files.preview)})
+            if self._frames():
+                self._patch({"preview": pod.read(self.files.preview)})
             return True
         if not self.files.result.exists():
             return False
@@ -137,33 +138,46 @@ class Reporter:
 
     # --- the store --------------------------------------------------------------------------------------
 
-    def _frames(self) -> None:
-        """Frames come before the preview that names them. Raises Fenced."""
+    def _frames(self) -> bool:
+        """Whether all frames are stored: they come before the preview that names them. Raises Fenced."""
         for path in sorted(self.files.frames.glob("frame_*.jpg")):
-            self._put(f"frames/{names.frame_number(path.name)}", path, "image/jpeg")
+            if why := self._put(f"frames/{names.frame_number(path.name)}", path, "image/jpeg"):
+                self._lost(why.code, f"The preview's pictures are not stored. {path.name}: {why.message}")
+                return False
+        return True
 
     def _artifacts(self) -> None:
         """Artifacts come after the result, which stands without them. Raises Fenced."""
-        stored = []
+        stored, lost = [], {}
         for path in sorted(self.files.artifacts.glob("*")):
             media = sources.media_type(path.name)
-            if self._put(f"artifacts/{path.name}", path, media):
+            if why := self._put(f"artifacts/{path.name}", path, media):
+                lost[path.name] = why
+            else:
                 stored.append(_described(path, media))
         if stored:
             self._patch({"artifacts": stored})
+        if lost:
+            last = list(lost.values())[-1]
+            self._lost(last.code, f"Artifacts are not stored: {', '.join(lost)}. {last.message}")
 
-    def _put(self, what: str, path: Path, media: str) -> bool:
-        """Whether the broker took the file. Raises Fenced."""
+    def _put(self, what: str, path: Path, media: str) -> Failure | None:
+        """Why the broker did not take the file; None when it did. Raises Fenced."""
         try:
             answer = self._broker("PUT", what, path, media)
         except httpx.HTTPError as error:
-            log.warning("not stored", what=what, error=str(error))
-            return False
+            return Failure(code="STORE_UNAVAILABLE", message=f"The broker does not answer: {error}")
         if answer.status_code in FENCED:
             raise Fenced(f"{answer.status_code}: {answer.text[:300]}")
-        if answer.is_error:
-            log.warning("not stored", what=what, status=answer.status_code, answer=answer.text[:300])
-        return answer.is_success
+        if not answer.is_error:
+            return None
+        code = "STORE_UNAVAILABLE" if answer.status_code in RETRYABLE else "WORKER_FAILED"
+        return Failure(code=code, message=f"The broker answers {answer.status_code}: {answer.text[:300]}")
+
+    def _lost(self, code: str, message: str) -> None:
+        """Leave a word that the operator reads once this container has ended: the outside did not take it."""
+        log.error("lost", code=code, message=message)
+        self.files.say(Failure(code=code, message=message).model_dump_json())
 
     def _broker(self, method: str, what: str, path: Path | None = None, media: str = "") -> httpx.Response:
         """One request to the broker, repeated while it is unavailable."""
@@ -202,10 +216,17 @@ class Reporter:
             except httpx.HTTPError as error:
                 log.warning("progress not written", error=str(error))
                 return
+            if answer.is_error and answer.status_code not in FENCED:
+                log.warning("progress not written", status=answer.status_code, answer=answer.text[:300])
+                return
         if answer.status_code in FENCED:
             raise Fenced(f"{answer.status_code}: {answer.text[:300]}")
         if answer.is_error:
-            log.error("status not written", status=answer.status_code, answer=answer.text[:500])
+            code = "CLUSTER_UNAVAILABLE" if answer.status_code in RETRYABLE else "WORKER_FAILED"
+            text = (
+                f"The API server does not take {', '.join(status)}: {answer.status_code} {answer.text[:300]}"
+            )
+            self._lost(code, text)
 
     def _patiently(self, send: Any, retried: frozenset[int] = RETRYABLE) -> httpx.Response:
         """Repeat with a growing delay while the other side is unwell; at the pod's end, no longer."""

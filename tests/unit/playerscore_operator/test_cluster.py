@@ -149,3 +149,29 @@ async def test_a_token_that_was_refused_is_read_again_for_the_next_request(
 
     assert [b"first" in asked for asked in seen] == [True, False]
     assert b"second" in seen[1]
+
+
+async def test_the_events_of_an_object_come_the_newest_last_by_whichever_time_they_have() -> None:
+    told = [
+        {"reason": "c", "series": {"lastObservedTime": "2026-01-01T12:03:00.0Z"}, "lastTimestamp": None},
+        {"reason": "b", "message": "x", "lastTimestamp": "2026-01-01T12:02:00Z", "eventTime": None},
+        {"reason": "a", "lastTimestamp": None, "eventTime": "2026-01-01T12:01:00.5Z"},
+    ]
+    body = json.dumps({"items": [{**item, "metadata": {}} for item in told]})
+
+    async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answers, "127.0.0.1", 0) as server:
+        cluster = await _cluster_behind(server)
+        found = await cluster.events("default", "u")
+        await cluster.close()
+
+    assert [(item["uid"], item["reason"], item["message"]) for item in found] == [
+        ("u", "a", ""),
+        ("u", "b", "x"),
+        ("u", "c", ""),
+    ]

@@ -83,7 +83,7 @@ def test_a_draft_gets_its_preview_at_once() -> None:
     assert created(decision) == [f"sj-{UID}-p1"]
     assert not decision.unproven
     assert decision.status is not None
-    assert decision.status["run"] == {"previewAttempt": 1}
+    assert decision.status["run"] == {"previewAttempt": 1, "runtime": "cpu"}
     assert decision.status["observedGeneration"] == 3
 
 

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
-from builders import UID, make_condition, make_ready_spec, make_run, make_status
+from builders import UID, make_condition, make_ready_spec, make_run, make_runtime, make_spec, make_status
 from playerscore.names import ConditionType, Reason, Step
+from playerscore.resources import ScoringJobStatus
 from playerscore_operator import queues
+from playerscore_operator.decide import decide
+from playerscore_operator.manifests import preview_job
 from playerscore_operator.observe import Observed
 
 Json = dict[str, Any]
@@ -108,3 +111,24 @@ def test_a_job_that_was_never_looked_at_is_asked_about_soon() -> None:
     observed = replace(waiting(HOUR, HOUR), status=make_status(Step.QUEUED))
 
     assert queues.recheck_seconds(observed, NOW) == 2
+
+
+def test_a_preview_takes_the_jobs_queue_and_says_what_holds_it_back() -> None:
+    running = make_condition(ConditionType.PREVIEW_READY, "False", "PreviewRunning", since=NOW - MINUTE)
+    status = ScoringJobStatus(run=make_run(None, preview_attempt=1), conditions=[running])
+    observed = Observed(
+        "default", "match-1", UID, 1, "1", make_spec(queue_name="gpus"), status, runtime=make_runtime()
+    )
+    body = preview_job(observed, make_runtime().spec, 1, "http://api.example")
+
+    assert body["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "gpus"
+
+    body["metadata"]["creationTimestamp"] = "2026-03-01T11:59:00Z"
+    body["spec"]["suspend"] = True
+    held = replace(observed, jobs={body["metadata"]["name"]: body}, workload=workload(PENDING))
+    decision = decide(held, NOW, "http://api.example")
+
+    assert decision.status is not None
+    told = {item["type"]: item["message"] for item in decision.status["conditions"]}
+    assert told["PreviewReady"] == f"Queue gpus: {QUOTA}."
+    assert decision.requeue_seconds == 60

@@ -205,3 +205,12 @@ def test_a_job_rests_when_nobody_waits_for_what_a_change_of_it_brings(
     spec: Json, status: Json, expected: bool
 ) -> None:
     assert rests({"spec": spec, "status": status}) is expected
+
+
+def test_the_reason_and_the_words_of_a_pod_that_a_kubelet_refused_are_kept() -> None:
+    watched = Watched()
+    refused = {"phase": "Failed", "reason": "OutOfcpu", "message": "Pod was rejected: no cpu"}
+    watched.child_event("pods", child(5, "p", **refused), deleted=False)
+    _, [pod] = watched.children("u")
+
+    assert pod["status"] == refused
