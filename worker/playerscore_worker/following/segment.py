@@ -5,6 +5,7 @@ then cut into clear stretches and joined again by `linking`. Where the decision 
 follower goes on from the decision, and sees what it had not looked at; then everything is decided again.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import pairwise
@@ -57,6 +58,8 @@ CROWD_RATIO: Final = 1.6
 SURE_SCORE: Final = 0.4
 # Who claims a place has to have been seen there for a while: flickers of the detector claim nothing.
 CLAIM_SIGHTS: Final = 8
+APART_SIGHTS: Final = 4
+APART_COVER: Final = 0.15
 LOST: Final = Sight(State.LOST, None, 0.0, (), "not-seen")
 
 
@@ -225,6 +228,17 @@ class _Trail:
     def on(self, position: int, box_xyxy: Floats) -> bool:
         """Whether the proposal takes somebody who was detected there for him."""
         return self.sights[position].state == State.SUPPORTED and self.near(position, box_xyxy)
+
+    def apart(self, node: Node) -> int:
+        """At how many positions somebody is seen well away from where the proposal has the target."""
+        ways = [
+            (self.sights[p].box_xyxy, box)
+            for p, box in zip(node.positions.tolist(), node.boxes_xyxy, strict=True)
+        ]
+        return sum(
+            his is None or float(boxes.cover_matrix(his[None], box[None])[0, 0]) < APART_COVER
+            for his, box in ways
+        )
 
     def visits(self, node: Node) -> bool:
         """Whether the proposal takes somebody's clear stretch for his, at most of its positions."""
@@ -545,12 +559,24 @@ def _redirect(trail: _Trail, solution: _Solution, anchor: int, tried: set[tuple[
 def _strayed(trail: _Trail, solution: _Solution, last: int) -> bool:
     """Whether the proposal goes on with somebody who is not he."""
     strays = 0
+    for node in _others(trail, solution):
+        late = np.flatnonzero(node.positions > last)
+        strays += sum(trail.on(int(node.positions[k]), node.boxes_xyxy[k]) for k in late)
+    return strays >= tracklets.MIN_NODE
+
+
+def _others(trail: _Trail, solution: _Solution) -> Iterator[Node]:
+    """The clear stretches of everybody else who was seen for a while, and at some time apart from the target.
+
+    Who never is apart from him is a second box of the detector on him, and has no claim to a place.
+    """
     for chain in solution.others:
         nodes = [solution.nodes[k] for k in chain]
-        for node in nodes if sum(len(n.positions) for n in nodes) >= CLAIM_SIGHTS else []:
-            late = np.flatnonzero(node.positions > last)
-            strays += sum(trail.on(int(node.positions[k]), node.boxes_xyxy[k]) for k in late)
-    return strays >= tracklets.MIN_NODE
+        if (
+            sum(len(n.positions) for n in nodes) >= CLAIM_SIGHTS
+            and sum(map(trail.apart, nodes)) >= APART_SIGHTS
+        ):
+            yield from nodes
 
 
 class _Assembly:
@@ -592,11 +618,9 @@ class _Assembly:
     def _claimed(self) -> dict[int, list[Floats]]:
         """Boxes of everybody else's clear sights, by position."""
         claims: dict[int, list[Floats]] = {}
-        for chain in self.solution.others:
-            nodes = [self.solution.nodes[k] for k in chain]
-            for node in nodes if sum(len(n.positions) for n in nodes) >= CLAIM_SIGHTS else []:
-                for position, box in zip(node.positions.tolist(), node.boxes_xyxy, strict=True):
-                    claims.setdefault(position, []).append(box)
+        for node in _others(self.trail, self.solution):
+            for position, box in zip(node.positions.tolist(), node.boxes_xyxy, strict=True):
+                claims.setdefault(position, []).append(box)
         return claims
 
     def _free(self, position: int, sight: Sight) -> bool:

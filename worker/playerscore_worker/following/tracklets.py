@@ -56,7 +56,7 @@ END_SEC: Final = 0.4
 STEADY_SIGHTS: Final = 5
 
 
-@dataclass
+@dataclass(eq=False)
 class Tracklet:
     """Sights of one person at increasing positions of a scene, with gaps of at most `BLINK_FRAMES`."""
 
@@ -158,9 +158,8 @@ def build(scene: Scene) -> list[Tracklet]:
     for position in range(len(scene)):
         if position and scene.is_cut(position - 1, position):
             done, alive = done + alive, []
-        fresh = _extend(scene, alive, scene.everyone(position), position)
-        done += [t for t in alive if position - t.last > BLINK_FRAMES]
-        alive = [t for t in alive if position - t.last <= BLINK_FRAMES] + fresh
+        alive, ended = _extend(scene, alive, scene.everyone(position), position)
+        done += ended
     real = [t for t in done + alive if t.real]
     people = [
         t for t, hidden in zip(real, _covers(real, better=True), strict=True) if min(hidden) <= SHADOW_COVER
@@ -190,9 +189,16 @@ def _covers(people: list[Tracklet], better: bool) -> list[list[float]]:
     return covers
 
 
-def _extend(scene: Scene, alive: list[Tracklet], seen: Seen, position: int) -> list[Tracklet]:
-    """Give each living tracklet its detection where that is plain; the tracklets that begin here."""
-    pairs = _plain_pairs(scene, alive, seen, position)
+def _extend(
+    scene: Scene, alive: list[Tracklet], seen: Seen, position: int
+) -> tuple[list[Tracklet], list[Tracklet]]:
+    """Give each living tracklet its detection where that is plain; (those that live on, those that end).
+
+    Whoever met a detection that is not plainly his ends here. Were he only blinking, he would dispute it with
+    the tracklet that begins on it, frame after frame.
+    """
+    worth = _worth(scene, alive, seen, position)
+    pairs = _plain_pairs(worth)
     for row, column in pairs:
         _append(scene, alive[row], seen, column, position)
     taken = {column for _, column in pairs}
@@ -201,7 +207,13 @@ def _extend(scene: Scene, alive: list[Tracklet], seen: Seen, position: int) -> l
         if column not in taken:
             fresh.append(Tracklet())
             _append(scene, fresh[-1], seen, column, position)
-    return fresh
+    paired = {row for row, _ in pairs}
+    blinks = [
+        row in paired or (position - tracklet.last <= BLINK_FRAMES and worth[row].max(initial=0.0) < LINK_IOU)
+        for row, tracklet in enumerate(alive)
+    ]
+    lives = [tracklet for tracklet, on in zip(alive, blinks, strict=True) if on]
+    return lives + fresh, [tracklet for tracklet, on in zip(alive, blinks, strict=True) if not on]
 
 
 def _append(scene: Scene, tracklet: Tracklet, seen: Seen, column: int, position: int) -> None:
@@ -229,17 +241,21 @@ def _predicted(scene: Scene, alive: list[Tracklet], position: int) -> Floats:
     return where
 
 
-def _plain_pairs(scene: Scene, alive: list[Tracklet], seen: Seen, position: int) -> list[tuple[int, int]]:
-    """(tracklet, detection) where neither has another who would do nearly as well."""
+def _worth(scene: Scene, alive: list[Tracklet], seen: Seen, position: int) -> Floats:
+    """IoU of where each tracklet should be with each detection, (tracklets, detections); 0 where it is not he."""
     if not alive or not len(seen.found):
-        return []
+        return np.zeros((len(alive), len(seen.found)))
     where = _predicted(scene, alive, position)
     found_xyxy = seen.found.boxes_xyxy.astype(np.float64)
     iou = boxes.iou_matrix(where, found_xyxy)
     tall = np.log(np.maximum(boxes.statures(found_xyxy), 1))
     ratio = np.abs(np.log(np.maximum(boxes.statures(where), 1))[:, None] - tall[None])
     unlike = colour_distance(np.array([t.colours[-1] for t in alive]), seen.colours) > LINK_COLOUR
-    worth = np.where((ratio < np.log(LINK_SIZE_RATIO)) & ~unlike, iou, 0.0)
+    return np.where((ratio < np.log(LINK_SIZE_RATIO)) & ~unlike, iou, 0.0)
+
+
+def _plain_pairs(worth: Floats) -> list[tuple[int, int]]:
+    """(tracklet, detection) where neither has another who would do nearly as well."""
     rows, columns = linear_sum_assignment(-worth)
     pairs = []
     for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
