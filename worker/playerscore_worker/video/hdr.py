@@ -7,6 +7,7 @@ that 1000 nits, the peak of the usual screen, becomes white: the curve that tone
 from collections.abc import Callable
 from typing import Any, Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,7 +22,7 @@ HLG_GAMMA: Final = 1.2
 TO_BT709_BGR: Final = np.array(
     [[1.1187, -0.1006, -0.0182], [-0.0083, 1.1329, -0.1246], [-0.0728, -0.5876, 1.6605]], np.float32
 )
-LUMA_BGR: Final = np.array([0.0593, 0.6780, 0.2627], np.float32)
+LUMA_BGR: Final = np.array([[0.0593, 0.6780, 0.2627]], np.float32)
 STEPS: Final = 1 << 16
 
 
@@ -50,26 +51,26 @@ def _bent() -> NDArray[np.uint8]:
     return np.rint(255 * shown).astype(np.uint8)
 
 
-HLG: Final = _hlg_light()
-PQ: Final = _pq_light()
-BENT: Final = _bent()
+HLG: Final = _hlg_light()[None]
+PQ: Final = _pq_light()[None]
+BENT: Final = _bent()[None]
 
 
 def from_hlg(codes: NDArray[Any]) -> NDArray[np.uint8]:
     """SDR of an HLG picture, (height, width, 3) uint16 BGR."""
-    light = HLG[codes]
-    bright = np.maximum(light @ LUMA_BGR, 1e-6) ** np.float32(HLG_GAMMA - 1)
-    return _shown(light * bright[..., None])
+    light = cv2.LUT(codes, HLG)
+    bright = cv2.pow(np.maximum(cv2.transform(light, LUMA_BGR), 1e-6), HLG_GAMMA - 1)
+    return _shown(light * bright.reshape(*light.shape[:2], 1))
 
 
 def from_pq(codes: NDArray[Any]) -> NDArray[np.uint8]:
     """SDR of a PQ picture, (height, width, 3) uint16 BGR."""
-    return _shown(PQ[codes])
+    return _shown(cv2.LUT(codes, PQ))
 
 
-def _shown(light: Floats) -> NDArray[np.uint8]:
-    narrow = (light @ TO_BT709_BGR.T).clip(0, 1)
-    return BENT[(np.sqrt(narrow) * (STEPS - 1)).astype(np.uint16)]
+def _shown(light: NDArray[Any]) -> NDArray[np.uint8]:
+    narrow = cv2.transform(light, TO_BT709_BGR).clip(0, 1)
+    return np.asarray(cv2.LUT((cv2.sqrt(narrow) * (STEPS - 1)).astype(np.uint16), BENT), np.uint8)
 
 
 CURVES: Final[dict[int, Callable[[NDArray[Any]], NDArray[np.uint8]]]] = {16: from_pq, 18: from_hlg}
