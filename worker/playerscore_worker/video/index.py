@@ -7,6 +7,7 @@ been applied by FFmpeg, which marks what they hide.
 """
 
 from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -53,21 +54,41 @@ class Packets:
         for column in (self.pts, self.dts, self.pos, self.duration, self.key, self.shown):
             column.pop()
 
+    def hide(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            self.shown[number] = 0
+
     def __len__(self) -> int:
         return len(self.pts)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What the container's time stamps mean."""
+
+    tick_sec: float
+    may_leap: bool = False
+    """Whether a long step forwards is a clock that was set anew, and not a picture that stood still."""
+    may_lack_order: bool = False
+    """Whether stamps may be those of decoding alone, though pictures are not decoded in the order of showing."""
+    fallback_fps: float = DEFAULT_FPS
+    """The rate of a single picture."""
 
 
 class Index:
     """The pictures of one track. A rank is a picture's number in the order of showing, from 0."""
 
-    def __init__(self, packets: Packets, tick_sec: float, clock_may_leap: bool, fallback_fps: float) -> None:
+    def __init__(self, packets: Packets, clock: Clock) -> None:
         pts, dts, duration = (np.array(column, np.int64) for column in (packets.pts, packets.dts, packets.duration))
         self.pts, self.dts, self.pos = pts, dts, np.array(packets.pos, np.int64)
         shown = np.array(packets.shown, bool)
-        self.counted = bool((pts[shown] == NO_STAMP).any())
-        """Whether time stamps of pictures are missing, so that they can only be counted as they come out."""
-        stamps = _without_gaps(dts, pts) if self.counted else pts
-        when_sec = (stamps + _corrections(_without_gaps(dts, stamps), tick_sec, clock_may_leap)) * tick_sec
+        tick_sec = clock.tick_sec
+        unordered = clock.may_lack_order and len(np.unique(pts - dts)) == 1
+        self.counted = unordered or bool((pts[shown] == NO_STAMP).any())
+        """Whether the order of pictures is not in the file, so that they can only be counted as they come out."""
+        decoded = _without_gaps(dts, pts, duration)
+        stamps = decoded if self.counted else pts
+        when_sec = (stamps + _corrections(decoded, tick_sec, clock.may_leap)) * tick_sec
         order = np.flatnonzero(shown)
         self.order: Ints = order[np.argsort(when_sec[order], kind="stable")]
         """The packet of each rank."""
@@ -76,7 +97,7 @@ class Index:
         self.ranks[self.order] = np.arange(len(order))
         times = when_sec[self.order]
         first_sec = float(times[0]) if len(times) else 0.0
-        self.fps = _nominal_rate(times, fallback_fps)
+        self.fps = _nominal_rate(times, clock.fallback_fps)
         self.times_sec: Floats = _increasing(times - first_sec, 1 / self.fps)
         self.keys: Ints = np.flatnonzero(np.array(packets.key, bool))
         """Packets from which decoding can begin."""
@@ -126,12 +147,15 @@ class Index:
         return np.array(chosen, np.int64)
 
 
-def _without_gaps(stamps: Ints, others: Ints) -> Ints:
-    """The stamps; where one is missing the other one, or else the one before."""
-    filled = np.where(stamps == NO_STAMP, others, stamps)
-    known = np.where(filled == NO_STAMP, 0, np.arange(len(filled)))
-    filled = filled[np.maximum.accumulate(known)] if len(filled) else filled
-    return np.where(filled == NO_STAMP, 0, filled)
+def _without_gaps(dts: Ints, pts: Ints, duration: Ints) -> Ints:
+    """When each packet is decoded; where the file does not say, after the one before it."""
+    stamps = np.where(dts == NO_STAMP, pts, dts)
+    known = stamps != NO_STAMP
+    if not known.any():
+        known, stamps = np.arange(len(stamps)) == 0, np.zeros_like(stamps)
+    since = np.cumsum(duration) - duration
+    at = np.maximum.accumulate(np.where(known, np.arange(len(stamps)), int(np.argmax(known))))
+    return stamps[at] + since - since[at]
 
 
 def _corrections(dts: Ints, tick_sec: float, clock_may_leap: bool) -> Ints:

@@ -18,7 +18,7 @@ from av.stream import Discard, Disposition
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from playerscore_worker.video.index import Index, Packets
+from playerscore_worker.video.index import NO_STAMP, Clock, Index, Packets
 from playerscore_worker.video.pictures import Darkroom, Shape, whole
 
 # What cameras, browsers, editors and platforms write; everything else that FFmpeg can open is attack surface.
@@ -35,12 +35,20 @@ DECODERS: Final = (
     *("av1", "libdav1d", "dnxhd", "dvvideo", "flv", "h263", "h264", "hevc", "mjpeg"),
     *("mpeg1video", "mpeg2video", "mpeg4", "prores", "vc1", "vp8", "vp9"),
 )
-# Clocks of recordings off a broadcast may start anew in the middle; these are sought by place, not by time.
-STREAMED: Final = frozenset({"mpegts", "mpeg"})
-LEAPING: Final = STREAMED | {"flv"}
+# Clocks of recordings off a broadcast may start anew in the middle.
+LEAPING: Final = frozenset({"mpegts", "mpeg", "flv"})
+# Where it is sought by place, because time may come twice; and where packets after a seek bear wrong times, so
+# that it is read from the beginning.
+STREAM: Final = "mpegts"
+UNSEEKABLE: Final = frozenset({"mpeg"})
+# Their headers know the length of each track.
+INDEXED: Final = frozenset({CONTAINERS[0], "avi"})
+UNORDERED: Final = frozenset({"avi", "mxf"})
 COVERS: Final = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 MAX_PACKETS: Final = 4_000_000
 MAX_TRACKS: Final = 16
+# Packets after a seek in a stream that may bear the time of their neighbours.
+SETTLING: Final = 4
 # Packets between two signs of life.
 TICK_EVERY: Final = 200
 # After a seek the decoder may need a longer run-up than one key frame (refreshed piece by piece), not a much longer one.
@@ -81,19 +89,25 @@ class Video:
         number, packets = self._listed()
         self.number = number
         stream = self.stream
-        self.index = Index(
-            packets,
+        container = self.container.format.name
+        clock = Clock(
             float(stream.time_base or 1),
-            self.container.format.name in LEAPING,
-            float(stream.guessed_rate or 0),
+            may_leap=container in LEAPING,
+            may_lack_order=container in UNORDERED and stream.codec_context.has_b_frames,
+            fallback_fps=float(stream.guessed_rate or 0),
         )
+        self.index = Index(packets, clock)
+        self.missing_sec = self._missing_sec()
         first = next(self._frames(0), None)
         if first is None:
-            raise RefusedError("VIDEO_DECODE_FAILED", "no picture of the video can be decoded")
+            raise self._without_pictures()
+        if first[0] > 0:
+            # Nobody sees what comes before the first whole picture of a recording that begins amid others.
+            packets.hide(self.index.order[: first[0]])
+            self.index = Index(packets, clock)
         self._check_size(first[1].width, first[1].height)
         self.darkroom = Darkroom(Shape.of(first[1], self._aspect()))
         self._check_size(self.darkroom.shape.width, self.darkroom.shape.height)
-        self.missing_sec = self._missing_sec()
 
     @property
     def stream(self) -> VideoStream:
@@ -217,7 +231,7 @@ class Video:
             key=lambda n: (sum(packets[n].shown) > 1, _area(cast("VideoStream", self.container.streams[n])), -n),
         )
         if not any(packets[number].shown):
-            raise RefusedError("VIDEO_DECODE_FAILED", "the picture track holds no picture")
+            raise self._without_pictures()
         return number, packets[number]
 
     def _tracks(self) -> list[VideoStream]:
@@ -263,8 +277,9 @@ class Video:
     def _sought(self, key: int) -> Iterator[tuple[int, AnyPacket]] | None:
         """The packets from the key on, or None when the seek did not lead to or before it."""
         demuxed = self._demuxed()
+        settling = SETTLING if self.container.format.name == STREAM else 0
         for count, packet in enumerate(demuxed):
-            number = self.index.find(packet.pts, packet.dts, packet.pos)
+            number = self.index.find(packet.pts, packet.dts, packet.pos) if count >= settling else None
             if number is None and count < TICK_EVERY:
                 continue
             if number is None or number > key:
@@ -291,13 +306,16 @@ class Video:
 
     def _seek(self, key: int) -> bool:
         name, index = self.container.format.name, self.index
+        if name in UNSEEKABLE:
+            return False
         try:
-            if name in STREAMED:
-                self.container.seek(int(index.pos[key]), unsupported_byte_offset=True)
+            if name == STREAM:
+                placed = index.pos[: max(1, key - 2 * SETTLING)]
+                self.container.seek(int(placed[placed >= 0][-1]), unsupported_byte_offset=True)
             else:
-                stamps = index.pts if name == CONTAINERS[1] or index.dts[key] == -(2**63) else index.dts
+                stamps = index.pts if name == CONTAINERS[1] or index.dts[key] == NO_STAMP else index.dts
                 self.container.seek(int(stamps[key]), stream=self.stream)
-        except FFmpegError:
+        except (FFmpegError, IndexError):
             return False
         return True
 
@@ -319,8 +337,15 @@ class Video:
         if width * height > self.costs.max_pixels:
             raise _too_large(width, height)
 
+    def _without_pictures(self) -> RefusedError:
+        if self.container.format.name in INDEXED and any(s.frames for s in self.container.streams.video):
+            return RefusedError("VIDEO_TRUNCATED", "the file ends before its first picture does")
+        return RefusedError("VIDEO_DECODE_FAILED", "no picture of the video can be decoded")
+
     def _missing_sec(self) -> float:
         """How much longer the track says to be than its packets last: the file was cut off. 0 when it is whole."""
+        if self.container.format.name not in INDEXED:
+            return 0.0
         said = float((self.stream.duration or 0) * (self.stream.time_base or 0))
         missing = said - self.index.duration_sec
         return missing if missing > 1 / self.index.fps else 0.0
