@@ -20,12 +20,15 @@ TICK = Fraction(1, 90_000)
 
 
 def picture(number: int, size: tuple[int, int] = SIZE) -> Picture:
-    """RGB: the number in white and dark cells at the top, red at the bottom left, blue at the bottom right."""
+    """RGB: the number in white and dark cells at the top, red at the bottom left, blue at the bottom right; noise
+    between them, so that each picture takes its share of the file."""
     width, height = size
     image = np.full((height, width, 3), GREY, np.uint8)
     for bit, cell in enumerate(_cells(width)):
         if number >> (BITS - 1 - bit) & 1:
             image[: height // 3, cell] = WHITE
+    noise = np.random.default_rng(number).integers(0, 255, (height // 6, width, 3), np.uint8)
+    image[height // 2 - height // 12 :][: height // 6] = noise
     image[height * 2 // 3 :, : width // 3] = RED
     image[height * 2 // 3 :, -width // 3 :] = BLUE
     return image

@@ -25,6 +25,8 @@ LEAP_FORWARD_SEC: Final = 10.0
 LEAP_BACK_SEC: Final = 1.0
 # Rates within this share of the mean are one rate, and the rest is the rounding of the container's clock.
 STEADY_SHARE: Final = 0.05
+# Where so many steps between packets are alike, a longer one is a hole.
+STEADY_MAJORITY: Final = 0.8
 DEFAULT_FPS: Final = 25.0
 MAX_FPS: Final = 1000.0
 
@@ -88,7 +90,10 @@ class Index:
         """Whether the order of pictures is not in the file, so that they can only be counted as they come out."""
         decoded = _without_gaps(dts, pts, duration)
         stamps = decoded if self.counted else pts
-        when_sec = (stamps + _corrections(decoded, tick_sec, clock.may_leap)) * tick_sec
+        corrections = _corrections(decoded, tick_sec, clock.may_leap)
+        when_sec = (stamps + corrections) * tick_sec
+        self.holes = frozenset(_holes(decoded + corrections) if clock.may_leap else [])
+        """Packets before which others are missing: they were lost where the file was recorded."""
         order = np.flatnonzero(shown)
         self.order: Ints = order[np.argsort(when_sec[order], kind="stable")]
         """The packet of each rank."""
@@ -168,6 +173,16 @@ def _corrections(dts: Ints, tick_sec: float, clock_may_leap: bool) -> Ints:
     if clock_may_leap:
         leaps |= steps * tick_sec > LEAP_FORWARD_SEC
     return np.concatenate([[0], np.cumsum(np.where(leaps, usual - steps, 0))])
+
+
+def _holes(dts: Ints) -> list[int]:
+    """Where more than one step of a steady clock lies between two packets."""
+    steps = np.diff(dts)
+    if not len(steps):
+        return []
+    usual = float(np.median(steps))
+    steady = np.abs(steps - usual) <= 0.1 * usual + 1
+    return [int(at) + 1 for at in np.flatnonzero(steps > 1.5 * usual)] if steady.mean() > STEADY_MAJORITY else []
 
 
 def _nominal_rate(times_sec: Floats, fallback_fps: float) -> float:

@@ -160,23 +160,28 @@ class Video:
                 yield rank, frame
 
     def _decoded(self, key: int) -> Iterator[Frame]:
-        damage = _Damage(self.index, self.costs.threads)
-        count = int(self.index.ranks[key])
+        index, damage = self.index, _Damage(self.index)
+        # The packet that failed may have been in another thread's hands for a while.
+        late = 0 if index.intra_only else self.costs.threads - 1
+        count = int(index.ranks[key])
         for packet_number, packet in self._packets(key):
+            if packet_number in index.holes:
+                damage.note(packet_number, index.next_key(packet_number - 1))
             try:
                 frames = self.stream.decode(packet)
             except FFmpegError as error:
                 _reraise_memory(error)
-                damage.note(packet_number)
+                damage.note(packet_number - late, index.next_key(packet_number))
                 continue
             for frame in frames:
-                if self.index.counted:
+                if index.counted:
                     frame.pts, count = count, count + 1
                 if frame.pts is None or frame.pts < 0:
                     continue
                 frame.time_base = Fraction(1)
                 if frame.is_corrupt:
-                    damage.note(int(self.index.order[frame.pts]), late=False)
+                    spoilt = int(index.order[frame.pts])
+                    damage.note(spoilt, index.next_key(spoilt))
                 if not damage.reaches(frame.pts):
                     yield frame
 
@@ -193,7 +198,7 @@ class Video:
             container = av.open(self.path, options=options, metadata_errors="replace")
         except (FFmpegError, ValueError) as error:
             _reraise_memory(error)
-            raise RefusedError("VIDEO_NOT_A_VIDEO", f"the file is not a video of a known container ({error})") from error
+            raise RefusedError("VIDEO_NOT_A_VIDEO", f"the file is not a video of a known container; {HINT}") from error
         if container.format.name not in CONTAINERS:
             raise RefusedError("VIDEO_UNSUPPORTED", f"the container is {container.format.name}; {HINT}")
         return container
@@ -354,18 +359,15 @@ class Video:
 class _Damage:
     """What a packet that failed has spoilt: all that is decoded after it, up to the next key frame."""
 
-    def __init__(self, index: Index, threads: int) -> None:
-        self._index, self._threads = index, threads
+    def __init__(self, index: Index) -> None:
+        self._index = index
         self._begin = self._end = 0
         self._until_rank = 0
 
-    def note(self, packet: int, late: bool = True) -> None:
-        """A packet failed; `late` when it may have been an earlier one, in another thread's hands."""
-        begin = packet - self._threads + 1 if late else packet
-        if self._index.intra_only:
-            begin = packet
+    def note(self, begin: int, end: int) -> None:
+        """Packets from `begin` to before the key packet `end` are spoilt."""
         self._begin = min(self._begin, begin) if begin < self._end else begin
-        self._end = self._index.next_key(packet)
+        self._end = max(self._end, end)
         shown = self._index.ranks[self._end :]
         shown = shown[shown >= 0]
         self._until_rank = int(shown[0]) if len(shown) else len(self._index)
