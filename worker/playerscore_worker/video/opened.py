@@ -100,7 +100,7 @@ class Video:
         self.missing_sec = self._missing_sec()
         first = next(self._frames(0), None)
         if first is None:
-            raise self._without_pictures()
+            raise _truncated() if self.missing_sec else _undecodable()
         if first[0] > 0:
             # Nobody sees what comes before the first whole picture of a recording that begins amid others.
             packets.hide(self.index.order[: first[0]])
@@ -236,7 +236,8 @@ class Video:
             key=lambda n: (sum(packets[n].shown) > 1, _area(cast("VideoStream", self.container.streams[n])), -n),
         )
         if not any(packets[number].shown):
-            raise self._without_pictures()
+            promised = self.container.format.name in INDEXED and any(stream.frames for stream in tracks)
+            raise _truncated() if promised else _undecodable()
         return number, packets[number]
 
     def _tracks(self) -> list[VideoStream]:
@@ -262,7 +263,9 @@ class Video:
         for count, (number, packet) in enumerate(following):
             if count % TICK_EVERY == 0:
                 self.costs.tick()
-            rank = int(ranks[number]) if number < len(ranks) else -1
+            if number >= len(ranks):
+                break
+            rank = int(ranks[number])
             packet.pts = None if rank < 0 or self.index.counted else rank
             packet.dts = number
             yield number, packet
@@ -342,11 +345,6 @@ class Video:
         if width * height > self.costs.max_pixels:
             raise _too_large(width, height)
 
-    def _without_pictures(self) -> RefusedError:
-        if self.container.format.name in INDEXED and any(s.frames for s in self.container.streams.video):
-            return RefusedError("VIDEO_TRUNCATED", "the file ends before its first picture does")
-        return RefusedError("VIDEO_DECODE_FAILED", "no picture of the video can be decoded")
-
     def _missing_sec(self) -> float:
         """How much longer the track says to be than its packets last: the file was cut off. 0 when it is whole."""
         if self.container.format.name not in INDEXED:
@@ -400,3 +398,11 @@ def _codec(stream: VideoStream) -> str:
 
 def _too_large(width: int, height: int) -> RefusedError:
     return RefusedError("VIDEO_TOO_LARGE", f"pictures of {width}x{height} exceed the limit")
+
+
+def _truncated() -> RefusedError:
+    return RefusedError("VIDEO_TRUNCATED", "the file ends before its first picture does")
+
+
+def _undecodable() -> RefusedError:
+    return RefusedError("VIDEO_DECODE_FAILED", "no picture of the video can be decoded")
