@@ -192,7 +192,7 @@ CASES: dict[str, tuple[Callable[[Corpus], bytes], set[str]]] = {
 
 
 OTHERS = {
-    **{"mov": "libsvtav1", "ts": "libx264", "m2ts": "libx265", "mpg": "mpeg2video"},
+    **{"mov": "mpeg4", "ts": "libx264", "m2ts": "mpeg2video", "mpg": "mpeg2video"},
     **{"avi": "mpeg4", "flv": "flv", "mxf": "mpeg2video"},
 }
 """Ending and codec."""
