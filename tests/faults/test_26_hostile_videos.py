@@ -31,6 +31,7 @@ from playerscore.tasks import TASK_VARIABLE, Failure, PreviewTask
 from playerscore_worker import container, pod
 from playerscore_worker.frames import Decoder, Limits
 from playerscore_worker.pod import Pod
+from smallvideos import Kind, write
 from videofiles import box
 
 Json = dict[str, Any]
@@ -191,11 +192,10 @@ CASES: dict[str, tuple[Callable[[Corpus], bytes], set[str]]] = {
 """How it is made, and the codes of which one must come."""
 
 
-OTHERS = {
-    **{"mov": "mpeg4", "ts": "libx264", "m2ts": "mpeg2video", "mpg": "mpeg2video"},
-    **{"avi": "mpeg4", "flv": "flv", "mxf": "mpeg2video"},
-}
-"""Ending and codec."""
+OTHERS = [
+    *(Kind("a.mov", "mpeg4"), Kind("a.ts"), Kind("a.m2ts", "libx265"), Kind("a.mpg", "mpeg2video")),
+    *(Kind("a.avi", "mpeg4"), Kind("a.flv", "flv"), Kind("a.mxf", "mpeg2video"), Kind("b.mp4", "libsvtav1")),
+]
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +216,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     assert fast.index(b"moov") < fast.index(b"mdat") < len(fast) // 2
     webm = encoded(folder / "a.webm", "libvpx-vp9", part)
     mkv = encoded(folder / "a.mkv", "libx264", part)
-    others = [encoded(folder / f"a.{end}", codec, part) for end, codec in OTHERS.items()]
+    others = [write(kind, folder).read_bytes() for kind in OTHERS]
     return Corpus(mp4, fast, webm, mkv, others, folder)
 
 

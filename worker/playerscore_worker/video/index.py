@@ -86,7 +86,8 @@ class Index:
         shown = np.array(packets.shown, bool)
         tick_sec = clock.tick_sec
         unordered = clock.may_lack_order and len(np.unique(pts - dts)) == 1
-        self.counted = unordered or bool((pts[shown] == NO_STAMP).any())
+        alike = 2 * len(np.unique(pts[shown])) < shown.sum()
+        self.counted = unordered or alike or bool((pts[shown] == NO_STAMP).any())
         """Whether the order of pictures is not in the file, so that they can only be counted as they come out."""
         decoded = _without_gaps(dts, pts, duration)
         stamps = decoded if self.counted else pts
