@@ -378,7 +378,9 @@ def test_no_damage_hangs_or_ends_otherwise_than_with_a_code(
     slowest = 0.0
     for number in range(count):
         path = tmp_path / f"{number}"
-        path.write_bytes(damaged(dice.choice([corpus.mp4, corpus.fast, corpus.webm, corpus.mkv, *corpus.others]), dice))
+        path.write_bytes(
+            damaged(dice.choice([corpus.mp4, corpus.fast, corpus.webm, corpus.mkv, *corpus.others]), dice)
+        )
         began = time.monotonic()
         code = taken(path)
         slowest = max(slowest, time.monotonic() - began)

@@ -38,7 +38,9 @@ def number_on(bgr: Picture) -> int:
     """The number that a decoded picture shows, in whichever size."""
     height, width = bgr.shape[:2]
     row = bgr[height // 12 : height // 4]
-    return sum(int(_middle(row, cell).mean() > 140) << (BITS - 1 - bit) for bit, cell in enumerate(_cells(width)))
+    return sum(
+        int(_middle(row, cell).mean() > 140) << (BITS - 1 - bit) for bit, cell in enumerate(_cells(width))
+    )
 
 
 def is_upright(bgr: Picture) -> bool:
@@ -117,7 +119,9 @@ def _frames(stream: Any, kind: Kind) -> Iterator[Any]:
     yield None
 
 
-def copy(source: Path, target: Path, change: Callable[[Any], bool] = lambda packet: True, **opening: Any) -> Path:
+def copy(
+    source: Path, target: Path, change: Callable[[Any], bool] = lambda packet: True, **opening: Any
+) -> Path:
     """The same packets in another file; `change` may change them, or leave one out by False."""
     with av.open(str(source)) as old, av.open(str(target), "w", **opening) as new:
         streams = {stream.index: new.add_stream_from_template(stream) for stream in old.streams}

@@ -77,9 +77,15 @@ KINDS = {
 }
 
 
-def read(file: Path, *arguments: Any) -> list[Frame]:
+def read(file: Path) -> list[Frame]:
     with Decoder(file) as decoder:
-        return list(decoder.read(*arguments))
+        return list(decoder.read())
+
+
+def taken(file: Path) -> list[Frame]:
+    """The way of a job: a short look, then the decoder."""
+    container.check(file, VideoLimits())
+    return read(file)
 
 
 @pytest.fixture(params=KINDS)
@@ -101,9 +107,13 @@ def test_every_picture_comes_once_with_its_number_and_time(kind: Kind, tmp_path:
     assert [frame.time_sec for frame in frames] == pytest.approx(kind.shown, abs=1.1e-3)
     assert all(is_upright(frame.image) for frame in frames)
     assert info.frame_count == kind.pictures
-    assert info.duration_sec == pytest.approx(kind.shown[-1] + float(1 / kind.fps), abs=max(0.1, float(1 / kind.fps)))
+    assert info.duration_sec == pytest.approx(
+        kind.shown[-1] + float(1 / kind.fps), abs=max(0.1, float(1 / kind.fps))
+    )
     again = [frame for frame in frames if frame.time_sec >= middle - 0.001]
-    assert [(frame.index, frame.time_sec) for frame in later] == [(frame.index, frame.time_sec) for frame in again]
+    assert [(frame.index, frame.time_sec) for frame in later] == [
+        (frame.index, frame.time_sec) for frame in again
+    ]
     assert all(np.array_equal(a.image, b.image) for a, b in zip(later, again, strict=True))
 
 
@@ -120,7 +130,9 @@ def test_a_clock_that_starts_late_starts_at_the_first_picture(extension: str, tm
 
 def test_pictures_that_an_edit_list_hides_do_not_count(tmp_path: Path) -> None:
     def trim(packet: Any) -> bool:
-        packet.pts, packet.dts = (t - round(Fraction(13, 25) / packet.time_base) for t in (packet.pts, packet.dts))
+        packet.pts, packet.dts = (
+            t - round(Fraction(13, 25) / packet.time_base) for t in (packet.pts, packet.dts)
+        )
         return True
 
     opening = {"options": {"avoid_negative_ts": "disabled"}}
@@ -228,7 +240,9 @@ PQ, HLG = 16, 18
 RED = (200, 40, 40)
 
 
-def plain(file: Path, codes: tuple[int, int, int], tags: tuple[int, int, int, int], size: tuple[int, int]) -> Picture:
+def plain(
+    file: Path, codes: tuple[int, int, int], tags: tuple[int, int, int, int], size: tuple[int, int]
+) -> Picture:
     """The decoded middle of a picture of one colour; 10 bits where a code needs them. Tags are matrix, range (2 is
     full), curve and primaries."""
     deep = max(codes) > 255
@@ -315,8 +329,7 @@ def test_what_is_whole_of_a_recording_that_was_cut_off_is_used(extension: str, t
     file = write(Kind(f"a.{extension}", CUT.get(extension, "libx264"), muxer=muxer, pictures=100), tmp_path)
     content = file.read_bytes()
     file.write_bytes(content[: len(content) * 6 // 10])
-    container.check(file, VideoLimits())
-    seen = [number_on(frame.image) for frame in read(file)]
+    seen = [number_on(frame.image) for frame in taken(file)]
 
     assert seen[:40] == list(range(40))
     assert seen == sorted(set(seen))
@@ -344,14 +357,17 @@ def test_a_movie_without_its_index_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "words"),
-    [(Kind("a.mkv", "ffv1"), "ffv1"), (Kind("a.ogv", "libvpx", format="ogg"), "Ogg"), (Kind("a.nut"), "known")],
+    [
+        (Kind("a.mkv", "ffv1"), "ffv1"),
+        (Kind("a.ogv", "libvpx", format="ogg"), "Ogg"),
+        (Kind("a.nut"), "known"),
+    ],
     ids=["codec", "container", "unknown container"],
 )
 def test_what_is_not_decoded_is_named_with_the_way_out(kind: Kind, words: str, tmp_path: Path) -> None:
     file = write(kind, tmp_path)
     with pytest.raises(VideoError, match=words) as refused:
-        container.check(file, VideoLimits())
-        read(file)
+        taken(file)
 
     assert refused.value.code in {"VIDEO_UNSUPPORTED", "VIDEO_NOT_A_VIDEO"}
     assert "ffmpeg -i" in refused.value.message

@@ -15,7 +15,16 @@ from playerscore.resources import VideoLimits
 
 FIELD: Final = "spec.video.uri"
 HEAD_BYTES: Final = 64
-PLAYLISTS: Final = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"<smil", b"[playlist]", b"[Reference]", b"v=0\r\no=")
+PLAYLISTS: Final = (
+    b"#EXTM3U",
+    b"ffconcat",
+    b"<?xml",
+    b"<MPD",
+    b"<smil",
+    b"[playlist]",
+    b"[Reference]",
+    b"v=0\r\no=",
+)
 OTHERS: Final = {
     b"OggS": "Ogg",
     b"\x30\x26\xb2\x75\x8e\x66\xcf\x11": "Windows Media (ASF)",
@@ -26,7 +35,9 @@ OTHERS: Final = {
     b"7z\xbc\xaf": "a 7z archive",
 }
 HINT: Final = "ffmpeg -i IN -c:v libx264 -pix_fmt yuv420p -c:a aac OUT.mp4 makes one of it"
-TOP_LEVEL: Final = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"moof", b"styp", b"pnot", b"uuid"})
+TOP_LEVEL: Final = frozenset(
+    {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"moof", b"styp", b"pnot", b"uuid"}
+)
 TO_REFERENCES: Final = (b"trak", b"mdia", b"minf", b"dinf", b"dref")
 MAX_BOXES: Final = 100_000
 """After so many the look ends; the decoder has limits of its own."""

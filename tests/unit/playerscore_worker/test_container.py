@@ -78,7 +78,19 @@ def test_what_the_decoder_may_play_is_let_through(content: bytes, tmp_path: Path
         (b"OggS" + b"\0" * 60, "VIDEO_UNSUPPORTED", "Ogg.*ffmpeg -i"),
         (ASF + b"\0" * 60, "VIDEO_UNSUPPORTED", "Windows Media.*ffmpeg -i"),
     ],
-    ids=["empty", "m3u8", "m3u8 with a mark", "ffconcat", "dash", "elsewhere", "no-index", "cut", "head", "ogg", "asf"],
+    ids=[
+        "empty",
+        "m3u8",
+        "m3u8 with a mark",
+        "ffconcat",
+        "dash",
+        "elsewhere",
+        "no-index",
+        "cut",
+        "head",
+        "ogg",
+        "asf",
+    ],
 )
 def test_what_leads_elsewhere_or_cannot_play_is_refused(
     content: bytes, code: str, words: str, tmp_path: Path

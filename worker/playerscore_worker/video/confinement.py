@@ -122,7 +122,12 @@ def _refuse_calls(libc: ctypes.CDLL) -> None:
         steps += [(_EQUAL, 0, 1, call), *refuse]
     # The C library takes clone instead, whose flags can be looked at.
     steps += [(_EQUAL, 0, 1, _CLONE3), (_RETURN, 0, 0, _REFUSE | errno.ENOSYS)]
-    steps += [(_EQUAL, 0, 3, clone), (_LOAD, 0, 0, _AT_FIRST_ARGUMENT), (_ANY_BIT, 1, 0, _CLONE_THREAD), *refuse]
+    steps += [
+        (_EQUAL, 0, 3, clone),
+        (_LOAD, 0, 0, _AT_FIRST_ARGUMENT),
+        (_ANY_BIT, 1, 0, _CLONE_THREAD),
+        *refuse,
+    ]
     steps += [(_RETURN, 0, 0, _ALLOW)]
     code = b"".join(struct.pack("=HBBI", *step) for step in steps)
     program = _Program(len(steps), code)

@@ -81,7 +81,9 @@ class Index:
     """The pictures of one track. A rank is a picture's number in the order of showing, from 0."""
 
     def __init__(self, packets: Packets, clock: Clock) -> None:
-        pts, dts, duration = (np.array(column, np.int64) for column in (packets.pts, packets.dts, packets.duration))
+        pts, dts, duration = (
+            np.array(column, np.int64) for column in (packets.pts, packets.dts, packets.duration)
+        )
         self.pts, self.dts, self.pos = pts, dts, np.array(packets.pos, np.int64)
         shown = np.array(packets.shown, bool)
         tick_sec = clock.tick_sec
@@ -92,7 +94,7 @@ class Index:
         decoded = _without_gaps(dts, pts, duration)
         stamps = decoded if self.counted else pts
         corrections = _corrections(decoded, tick_sec, clock.may_leap)
-        when_sec = (stamps + corrections) * tick_sec
+        when_sec: Floats = (stamps + corrections) * np.float64(tick_sec)
         self.holes = frozenset(_holes(decoded + corrections) if clock.may_leap else [])
         """Packets before which others are missing: they were lost where the file was recorded."""
         order = np.flatnonzero(shown)
@@ -161,7 +163,8 @@ def _without_gaps(dts: Ints, pts: Ints, duration: Ints) -> Ints:
         known, stamps = np.arange(len(stamps)) == 0, np.zeros_like(stamps)
     since = np.cumsum(duration) - duration
     at = np.maximum.accumulate(np.where(known, np.arange(len(stamps)), int(np.argmax(known))))
-    return stamps[at] + since - since[at]
+    filled: Ints = stamps[at] + since - since[at]
+    return filled
 
 
 def _corrections(dts: Ints, tick_sec: float, clock_may_leap: bool) -> Ints:
@@ -183,7 +186,9 @@ def _holes(dts: Ints) -> list[int]:
         return []
     usual = float(np.median(steps))
     steady = np.abs(steps - usual) <= 0.1 * usual + 1
-    return [int(at) + 1 for at in np.flatnonzero(steps > 1.5 * usual)] if steady.mean() > STEADY_MAJORITY else []
+    return (
+        [int(at) + 1 for at in np.flatnonzero(steps > 1.5 * usual)] if steady.mean() > STEADY_MAJORITY else []
+    )
 
 
 def _nominal_rate(times_sec: Floats, fallback_fps: float) -> float:

@@ -55,7 +55,6 @@ TICK_EVERY: Final = 200
 RUN_UPS: Final = (0, 1, 4)
 HINT: Final = "ffmpeg -i IN -c:v libx264 -pix_fmt yuv420p -c:a aac OUT.mp4 converts it"
 
-Frame = av.VideoFrame
 if TYPE_CHECKING:
     AnyPacket = Packet[Any]
 else:
@@ -136,7 +135,7 @@ class Video:
             if rank >= ranks[-1]:
                 return
 
-    def _run(self, rank: int) -> Iterator[tuple[int, Frame]]:
+    def _run(self, rank: int) -> Iterator[tuple[int, av.VideoFrame]]:
         """Frames from at most this picture on, with a run-up that is long enough for it to be whole."""
         # One more, which the fields of an interlaced picture are completed from.
         lead = max(0, rank - 1)
@@ -149,7 +148,7 @@ class Video:
                 yield from frames
                 return
 
-    def _frames(self, key: int) -> Iterator[tuple[int, Frame]]:
+    def _frames(self, key: int) -> Iterator[tuple[int, av.VideoFrame]]:
         """Numbers and frames from a key packet on, without those that damage has reached."""
         whole_frames = whole(frame for frame in self._decoded(key))
         last = -1
@@ -159,7 +158,7 @@ class Video:
                 last = rank
                 yield rank, frame
 
-    def _decoded(self, key: int) -> Iterator[Frame]:
+    def _decoded(self, key: int) -> Iterator[av.VideoFrame]:
         index, damage = self.index, _Damage(self.index)
         # The packet that failed may have been in another thread's hands for a while.
         late = 0 if index.intra_only else self.costs.threads - 1
@@ -195,10 +194,12 @@ class Video:
             "max_pixels": str(self.costs.max_pixels),
         }
         try:
-            container = av.open(self.path, options=options, metadata_errors="replace")
+            container: InputContainer = av.open(self.path, options=options, metadata_errors="replace")
         except (FFmpegError, ValueError) as error:
             _reraise_memory(error)
-            raise RefusedError("VIDEO_NOT_A_VIDEO", f"the file is not a video of a known container; {HINT}") from error
+            raise RefusedError(
+                "VIDEO_NOT_A_VIDEO", f"the file is not a video of a known container; {HINT}"
+            ) from error
         if container.format.name not in CONTAINERS:
             raise RefusedError("VIDEO_UNSUPPORTED", f"the container is {container.format.name}; {HINT}")
         return container
@@ -233,7 +234,11 @@ class Video:
         # A track with one picture is a cover beside one with many.
         number = max(
             packets,
-            key=lambda n: (sum(packets[n].shown) > 1, _area(cast("VideoStream", self.container.streams[n])), -n),
+            key=lambda n: (
+                sum(packets[n].shown) > 1,
+                _area(cast("VideoStream", self.container.streams[n])),
+                -n,
+            ),
         )
         if not any(packets[number].shown):
             promised = self.container.format.name in INDEXED and any(stream.frames for stream in tracks)
@@ -375,7 +380,7 @@ class _Damage:
         return self._begin <= self._index.order[rank] and rank < self._until_rank
 
 
-def _reraise_memory(error: FFmpegError) -> None:
+def _reraise_memory(error: Exception) -> None:
     """Let out what says nothing about the video."""
     if isinstance(error, MemoryError):
         raise error

@@ -47,7 +47,7 @@ class Turn:
     @classmethod
     def of(cls, frame: av.VideoFrame) -> "Turn":
         """What the file's display matrix asks for; askew ones are taken as the nearest upright one."""
-        data: Any = frame.side_data.get("DISPLAYMATRIX")  # type: ignore[call-overload]
+        data: Any = frame.side_data.get("DISPLAYMATRIX")
         if data is None or len(bytes(data)) < 36:
             return cls()
         a, b, _, c, d = struct.unpack("=5i", bytes(data)[:20])
@@ -112,7 +112,7 @@ def _likely_matrix(frame: av.VideoFrame) -> int:
 def _pixels(frame: av.VideoFrame, kind: type) -> NDArray[Any]:
     """The frame's own memory as (height, width, 3)."""
     plane = frame.planes[0]
-    row = np.frombuffer(plane, kind).reshape(frame.height, -1)  # type: ignore[call-overload]
+    row: NDArray[Any] = np.frombuffer(plane, kind).reshape(frame.height, -1)
     pixels: NDArray[Any] = row[:, : frame.width * 3].reshape(frame.height, frame.width, 3)
     return pixels
 
