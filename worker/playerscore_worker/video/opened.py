@@ -35,6 +35,8 @@ DECODERS: Final = (
     *("av1", "libdav1d", "dnxhd", "dvvideo", "flv", "h263", "h264", "hevc", "mjpeg"),
     *("mpeg1video", "mpeg2video", "mpeg4", "prores", "vc1", "vp8", "vp9"),
 )
+# These decode several pictures at once.
+FRAME_THREADED: Final = frozenset({"h263", "h264", "hevc", "mpeg4", "vp8", "vp9"})
 # Clocks of recordings off a broadcast may start anew in the middle.
 LEAPING: Final = frozenset({"mpegts", "mpeg", "flv"})
 # Where it is sought by place, because time may come twice; and where packets after a seek bear wrong times, so
@@ -160,8 +162,8 @@ class Video:
 
     def _decoded(self, key: int) -> Iterator[av.VideoFrame]:
         index, damage = self.index, _Damage(self.index)
-        # The packet that failed may have been in another thread's hands for a while.
-        late = 0 if index.intra_only else self.costs.threads - 1
+        # By so many packets a failure is told late: other threads are at them already.
+        late = self.costs.threads - 1 if self.stream.codec_context.name in FRAME_THREADED else 0
         count = int(index.ranks[key])
         for packet_number, packet in self._packets(key):
             if packet_number in index.holes:
@@ -170,7 +172,8 @@ class Video:
                 frames = self.stream.decode(packet)
             except FFmpegError as error:
                 _reraise_memory(error)
-                damage.note(packet_number - late, index.next_key(packet_number))
+                if not index.intra_only:
+                    damage.note(packet_number - late, index.next_key(packet_number - late))
                 continue
             for frame in frames:
                 if index.counted:
@@ -338,7 +341,9 @@ class Video:
         for stream in self.container.streams:
             if stream.index != self.number:
                 stream.discard = Discard.all
-        self.stream.thread_type, self.stream.thread_count = "AUTO", self.costs.threads
+        name = self.stream.codec_context.name
+        self.stream.thread_type = "FRAME" if name in FRAME_THREADED else "AUTO"
+        self.stream.thread_count = self.costs.threads
 
     # --- judgements ---------------------------------------------------------------------------------------
 
