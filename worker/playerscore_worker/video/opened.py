@@ -178,7 +178,7 @@ class Video:
             for frame in frames:
                 if index.counted:
                     frame.pts, count = count, count + 1
-                if frame.pts is None or frame.pts < 0:
+                if frame.pts is None or not 0 <= frame.pts < len(index):
                     continue
                 frame.time_base = Fraction(1)
                 if frame.is_corrupt:
