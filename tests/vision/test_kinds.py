@@ -20,6 +20,8 @@ INTERLACED = {"flags": "+ildct+ilme"}
 CLEAR = {"preset": "10", "crf": "20"}
 LIKE_WINDOWS = {"bf": "2"}
 JPEG = "yuvj420p"
+EVERY_TENTH = {"sc_threshold": "0"}
+"""Key frames there and nowhere else."""
 
 KINDS = {
     "MP4": Kind("a.mp4"),
@@ -162,7 +164,11 @@ def test_a_clock_that_leaps_goes_on_where_it_was(later_sec: int, tmp_path: Path)
 
 def test_a_recording_that_begins_amid_others_starts_at_its_first_whole_picture(tmp_path: Path) -> None:
     seen = iter(range(100))
-    file = copy(write(Kind("a.ts"), tmp_path), tmp_path / "amid.ts", lambda packet: next(seen) >= 14)
+    file = copy(
+        write(Kind("a.ts", options=EVERY_TENTH), tmp_path),
+        tmp_path / "amid.ts",
+        lambda packet: next(seen) >= 14,
+    )
     frames = read(file)
 
     assert [number_on(frame.image) for frame in frames] == list(range(20, 30))
@@ -305,7 +311,7 @@ def test_hdr_is_as_bright_as_sdr_was(luma: int, curve: int, grey: int, tmp_path:
 def test_after_damage_it_goes_on_at_the_next_key_frame(extension: str, tmp_path: Path) -> None:
     """What comes is right, and has its own number and time."""
     muxer = {"movflags": "faststart"} if extension == "mp4" else {}
-    file = write(Kind(f"a.{extension}", options={"x264-params": "bframes=0"}, muxer=muxer), tmp_path)
+    file = write(Kind(f"a.{extension}", options=EVERY_TENTH | {"bf": "0"}, muxer=muxer), tmp_path)
     content = bytearray(file.read_bytes())
     begin, end = (len(content) * share // 100 for share in (50, 58))
     content[begin:end] = bytes(end - begin)
