@@ -35,8 +35,6 @@ KEEP = {
     ),
 }
 WORKER = {
-    "av": "PyAV comes with trackers, whose command line alone reads video by it; ours is read by OpenCV",
-    "av.libs": "PyAV's own FFmpeg",
     "onnxruntime/capi/libonnxruntime.so*": "for programs in C; the Python module has it linked in",
     "matplotlib/mpl-data/sample_data": "pictures of the documentation",
 }

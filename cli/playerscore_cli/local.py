@@ -29,6 +29,8 @@ from playerscore_worker import container, source
 from playerscore_worker.work import best_pick, run_analysis, run_preview
 
 IMAGE = "local"
+LIMITS = VideoLimits(bytes=2**50)
+"""Of a file on one's own disk no size is too large."""
 
 
 class Preview(NamedTuple):
@@ -53,7 +55,8 @@ def preview(
     weights: Path | None = None,
 ) -> Preview:
     """Check the file and make its preview. Raises VideoError."""
-    container.check(video, VideoLimits())
+    video = _file(video, out)
+    container.check(video, LIMITS)
     frames = out / "frames"
     shutil.rmtree(frames, ignore_errors=True)
     sha256 = source.digest_of(video)
@@ -70,6 +73,17 @@ def preview(
     status = run_preview(PreviewTask(**common, preview=settings), video, sha256, frames, tell, weights)
     drawn = draw_preview(status, lambda number: _jpeg(frames, number), out / "preview.png")
     return Preview(status, common, video, weights, drawn)
+
+
+def _file(video: Path, out: Path) -> Path:
+    """The video, or what came through a pipe (`/dev/stdin`), as a file: it is read more than once."""
+    if video.is_file():
+        return video
+    out.mkdir(parents=True, exist_ok=True)
+    kept = out / "video"
+    with video.open("rb") as pipe, kept.open("wb") as file:
+        shutil.copyfileobj(pipe, file)
+    return kept
 
 
 def _jpeg(frames: Path, number: int) -> bytes:

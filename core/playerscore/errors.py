@@ -197,15 +197,17 @@ CATALOGUE: Final[dict[str, Entry]] = {
     "VIDEO_NOT_A_VIDEO": Entry(
         422,
         "The file is not a video of an allowed kind.",
-        "Use an MP4, MOV, Matroska or WebM file with a video track.",
+        "Use a file that plays and has a video track; docs/videos.md lists the kinds.",
     ),
     "VIDEO_TRUNCATED": Entry(
-        422, "The file ends before its video does.", "Upload the whole file again and create a new job."
+        422,
+        "The file was cut off: it lacks its index, or not even its first picture is whole.",
+        "Upload the whole file again and create a new job.",
     ),
     "VIDEO_UNSUPPORTED": Entry(
         422,
         "The container or codec is not on the allow-list.",
-        "Transcode to H.264 in MP4, for example with ffmpeg.",
+        "Convert it: `ffmpeg -i IN -c:v libx264 -pix_fmt yuv420p -c:a aac OUT.mp4`; docs/videos.md says more.",
     ),
     "VIDEO_TOO_LARGE": Entry(
         422,

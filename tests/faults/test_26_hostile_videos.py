@@ -31,6 +31,7 @@ from playerscore.tasks import TASK_VARIABLE, Failure, PreviewTask
 from playerscore_worker import container, pod
 from playerscore_worker.frames import Decoder, Limits
 from playerscore_worker.pod import Pod
+from smallvideos import Kind, write
 from videofiles import box
 
 Json = dict[str, Any]
@@ -97,6 +98,8 @@ class Corpus:
     """With its index in front, as servers write it."""
     webm: bytes
     mkv: bytes
+    others: list[bytes]
+    """In the containers of recorders, players and editors."""
     folder: Path
 
     def sized(self, *parts: tuple[int, int, int]) -> bytes:
@@ -124,19 +127,19 @@ CASES: dict[str, tuple[Callable[[Corpus], bytes], set[str]]] = {
         lambda c: b"#EXTM3U\n#EXTINF:1,\nhttp://169.254.169.254/x.ts\n",
         {"VIDEO_NOT_A_VIDEO"},
     ),
-    "half of it": (lambda c: c.fast[: len(c.fast) // 2], {"VIDEO_TRUNCATED"}),
+    "half of it": (lambda c: c.fast[: len(c.fast) // 2], {"VIDEO_NO_PERSON"}),
     "half of it, its index at the end": (lambda c: c.mp4[: len(c.mp4) // 2], {"VIDEO_TRUNCATED"}),
-    "half of a Matroska": (lambda c: c.mkv[: len(c.mkv) // 2], {"VIDEO_TRUNCATED"}),
+    "half of a Matroska": (lambda c: c.mkv[: len(c.mkv) // 2], {"VIDEO_NO_PERSON"}),
     "its data replaced by noise": (
         lambda c: patched(c.fast, b"mdat", 0, random.Random(1).randbytes(4000)),
         {"VIDEO_DECODE_FAILED", "VIDEO_TRUNCATED", "VIDEO_NO_PERSON", "VIDEO_DECODE_CRASH"},
     ),
     "an index that says 16k": (
         lambda c: c.mp4.replace(struct.pack(">HH", 64, 48), struct.pack(">HH", 16_000, 16_000)),
-        {"VIDEO_TOO_LARGE"},
+        {"VIDEO_TOO_LARGE", "VIDEO_NO_PERSON"},
     ),
     "an index that says less than is there": (lambda c: c.lies(), {"VIDEO_TOO_LARGE"}),
-    # The decoder library may bring them to the first one's size, and then there is nobody in them.
+    # They are brought to the first one's size, and then there is nobody in them.
     "pictures that grow": (lambda c: c.sized((64, 48, 30), (128, 96, 30)), RESIZED),
     "pictures that shrink": (
         lambda c: c.sized((128, 96, 30), (64, 48, 30)),
@@ -161,7 +164,7 @@ CASES: dict[str, tuple[Callable[[Corpus], bytes], set[str]]] = {
     ),
     "a duration of a thousand years": (
         lambda c: floated(c.mkv, 3e13),
-        {"VIDEO_TOO_LARGE", "VIDEO_TRUNCATED"},
+        {"VIDEO_TOO_LARGE", "VIDEO_NO_PERSON"},
     ),
     "a clock without ticks": (
         lambda c: patched(c.mp4, b"mdhd", 12, struct.pack(">I", 0)),
@@ -175,14 +178,24 @@ CASES: dict[str, tuple[Callable[[Corpus], bytes], set[str]]] = {
         lambda c: c.late(),
         {"VIDEO_RANGE_EMPTY", "VIDEO_TOO_LARGE", "VIDEO_NO_PERSON", "VIDEO_TRUNCATED"},
     ),
+    "a movie whose pictures are elsewhere": (
+        lambda c: patched(c.mp4, b"url ", 0, b"\0\0\0\0"),
+        {"VIDEO_UNSUPPORTED"},
+    ),
     "samples without end": (
         lambda c: patched(c.mp4, b"stsz", 8, b"\xff\xff\xff\xff"),
         {"VIDEO_NOT_A_VIDEO", "VIDEO_TRUNCATED", "VIDEO_DECODE_FAILED", "VIDEO_UNSUPPORTED"},
     ),
-    "boxes without end": (lambda c: c.mp4 + box(b"free") * 30_000, {"VIDEO_UNSUPPORTED"}),
-    "two videos": (lambda c: c.mp4 + c.mp4, {"VIDEO_UNSUPPORTED", "VIDEO_NOT_A_VIDEO"}),
+    "boxes without end": (lambda c: c.mp4 + box(b"free") * 30_000, {"VIDEO_NO_PERSON"}),
+    "two videos": (lambda c: c.mp4 + c.mp4, {"VIDEO_NO_PERSON", "VIDEO_NOT_A_VIDEO"}),
 }
 """How it is made, and the codes of which one must come."""
+
+
+OTHERS = [
+    *(Kind("a.mov", "mpeg4"), Kind("a.ts"), Kind("a.m2ts", "libx265"), Kind("a.mpg", "mpeg2video")),
+    *(Kind("a.avi", "mpeg4"), Kind("a.flv", "flv"), Kind("a.mxf", "mpeg2video"), Kind("b.mp4", "libsvtav1")),
+]
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +215,9 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     fast = (folder / "fast.mp4").read_bytes()
     assert fast.index(b"moov") < fast.index(b"mdat") < len(fast) // 2
     webm = encoded(folder / "a.webm", "libvpx-vp9", part)
-    return Corpus(mp4, fast, webm, encoded(folder / "a.mkv", "libx264", part), folder)
+    mkv = encoded(folder / "a.mkv", "libx264", part)
+    others = [write(kind, folder).read_bytes() for kind in OTHERS]
+    return Corpus(mp4, fast, webm, mkv, others, folder)
 
 
 # --- the worker -----------------------------------------------------------------------------------------------
@@ -363,7 +378,9 @@ def test_no_damage_hangs_or_ends_otherwise_than_with_a_code(
     slowest = 0.0
     for number in range(count):
         path = tmp_path / f"{number}"
-        path.write_bytes(damaged(dice.choice([corpus.mp4, corpus.fast, corpus.webm, corpus.mkv]), dice))
+        path.write_bytes(
+            damaged(dice.choice([corpus.mp4, corpus.fast, corpus.webm, corpus.mkv, *corpus.others]), dice)
+        )
         began = time.monotonic()
         code = taken(path)
         slowest = max(slowest, time.monotonic() - began)

@@ -1,7 +1,10 @@
 """Decoding of real files, good and bad, in the confined child."""
 
+import ctypes
 import os
 import signal
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import pytest
 from matches import Match
 from playerscore.errors import VideoError
 from playerscore_worker.frames import Decoder, Limits, probe, read
+from playerscore_worker.video.confinement import landlock_version
 
 
 def _write_video(file: Path, times_ms: list[int], size: tuple[int, int] = (64, 48)) -> Path:
@@ -91,11 +95,12 @@ def _truncated(match: Match, folder: Path) -> Path:
     return file
 
 
-def test_a_truncated_video_says_so_after_its_last_frame(match: Match, tmp_path: Path) -> None:
-    with pytest.raises(VideoError) as refused:
-        list(read(_truncated(match, tmp_path)))
+def test_a_truncated_video_is_used_as_far_as_it_goes(match: Match, tmp_path: Path) -> None:
+    with Decoder(_truncated(match, tmp_path)) as decoder:
+        last = max(frame.index for frame in decoder.read())
 
-    assert refused.value.code == "VIDEO_TRUNCATED"
+        assert 60 < last < 140
+        assert decoder.info.missing_sec == pytest.approx((199 - last) / 25, abs=0.2)
 
 
 @pytest.mark.parametrize(
@@ -152,3 +157,44 @@ def test_a_decoder_that_fails_is_noticed_and_leaves_nothing_behind(
 
     assert refused.value.code == code
     assert not Path(f"/proc/{decoder.pid}").exists()
+
+
+def test_an_order_that_was_not_heard_does_not_hide_why_the_decoder_died(match: Match) -> None:
+    decoder = Decoder(match.video)
+    os.kill(decoder.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, decoder.pid, os.WEXITED | os.WNOWAIT)
+    with pytest.raises(VideoError, match="signal 9") as refused, decoder:
+        list(decoder.read())
+
+    assert refused.value.code == "VIDEO_DECODE_CRASH"
+
+
+CONFINED = """
+import os, socket, subprocess, sys, threading
+from playerscore_worker.video import confinement
+confinement.confine(sys.argv[1], 4 << 30, 60)
+attempts = {
+    "video": lambda: open(sys.argv[1], "rb").read(1),
+    "file": lambda: open("/etc/passwd"),
+    "write": lambda: open(sys.argv[1], "ab"),
+    "tcp": socket.socket,
+    "udp": lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
+    "fork": os.fork,
+    "exec": lambda: os.execv("/bin/true", ["true"]),
+    "program": lambda: subprocess.run(["/bin/true"]),
+    "thread": lambda: threading.Thread(target=int).start(),
+}
+for name, attempt in attempts.items():
+    try:
+        attempt()
+    except PermissionError:
+        print(name, end=" ")
+"""
+
+
+def test_a_decoder_has_no_network_no_programs_and_one_file(match: Match) -> None:
+    command = [sys.executable, "-I", "-c", CONFINED, str(match.video)]
+    refused = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    files = ["file", "write"] if landlock_version(ctypes.CDLL(None)) else []
+
+    assert refused == [*files, "tcp", "udp", "fork", "exec", "program"]

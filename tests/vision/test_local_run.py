@@ -10,20 +10,17 @@ from PIL import Image
 
 from matches import Match
 from playerscore.resources import Result
+from smallvideos import Kind, write
 
 REFUSED, NOT_FOUND = 3, 4
 
 
-def run(video: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
+def run(video: Path, out: Path, *more: str, content: bytes = b"") -> subprocess.CompletedProcess[str]:
     program = [sys.executable, "-c", "from playerscore_cli.app import main; main()"]
     options = ["--out", str(out), "--frames", "2", "--max-fps", "5"]
-    return subprocess.run(
-        [*program, "run", str(video), *options, *more],
-        text=True,
-        capture_output=True,
-        timeout=300,
-        check=False,
-    )
+    command = [*program, "run", str(video), *options, *more]
+    done = subprocess.run(command, input=content, capture_output=True, timeout=300, check=False)
+    return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +81,26 @@ def test_nobody_is_scored_instead_of_an_unknown_player(
 
 def test_a_cut_file_is_refused_before_any_work(match: Match, tmp_path: Path) -> None:
     cut = tmp_path / "cut.mp4"
-    cut.write_bytes(match.video.read_bytes()[:-1000])
+    # A recorder writes the index last: what it was cut off from has none.
+    cut.write_bytes(match.video.read_bytes().replace(b"moov", b"free", 1))
 
     done = run(cut, tmp_path / "out")
 
     assert (done.returncode, "VIDEO_TRUNCATED" in done.stderr) == (REFUSED, True), done.stderr
+
+
+def test_a_video_whose_name_is_no_text_is_read(tmp_path: Path) -> None:
+    odd = tmp_path / b"m\xe4tch.mkv".decode(errors="surrogateescape")
+    write(Kind("a.mkv"), tmp_path).rename(odd)
+
+    done = run(odd, tmp_path / "out")
+
+    assert (done.returncode, "VIDEO_NO_PERSON" in done.stderr) == (REFUSED, True), done.stderr
+
+
+def test_a_video_is_read_from_a_pipe(tmp_path: Path) -> None:
+    content = write(Kind("a.mkv"), tmp_path).read_bytes()
+
+    done = run(Path("/dev/stdin"), tmp_path / "out", content=content)
+
+    assert (done.returncode, "VIDEO_NO_PERSON" in done.stderr) == (REFUSED, True), done.stderr

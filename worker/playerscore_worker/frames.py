@@ -8,6 +8,7 @@ Frames come forwards only. Who walks backwards (the follower) reads a bounded se
 memory, segment after segment: going back through a whole match costs one segment of memory.
 """
 
+import contextlib
 import json
 import mmap
 import os
@@ -30,8 +31,6 @@ from playerscore_worker.cpus import cpu_limit
 
 Image = NDArray[np.uint8]
 
-# Local files in the containers of cameras and browsers; everything else that FFmpeg can open is attack surface.
-CAPTURE_OPTIONS: Final = "protocol_whitelist;file|format_whitelist;mov,mp4,m4a,3gp,3g2,mj2,matroska,webm"
 # Enough to let the decoder run ahead of a slow frame, few enough to stay small at 4K.
 SLOTS: Final = 4
 
@@ -55,13 +54,18 @@ class Limits:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What the video's header says, corrected by its first decoded frame."""
+    """What the picture track holds, as a player shows it."""
 
     fps: float
+    """Pictures a second: the mean, or the highest that is usual where the rate varies."""
     width: int
     height: int
+    """In square pixels, upright."""
     frame_count: int
     duration_sec: float
+    """From the first shown picture to the end of the last."""
+    missing_sec: float
+    """How much longer the file says to be than its pictures last: it was cut off. 0 when it is whole."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +73,9 @@ class Frame:
     """One decoded frame."""
 
     index: int
-    """Number of the frame: its time times the nominal frame rate, rounded; exact at a constant rate."""
+    """Number of the frame among all that the file shows, from 0; damaged ones are counted and do not come."""
     time_sec: float
-    """Time stamp from the container, seconds from the start."""
+    """When a player shows it, seconds from the first shown picture."""
     image: Image
     """(height, width, 3) uint8 BGR."""
 
@@ -132,8 +136,10 @@ class Decoder:
         self._child.kill()
         self._child.wait()
         for pipe in (self._child.stdin, self._child.stdout, self._last_words):
-            if pipe is not None:
-                pipe.close()
+            # An order that the child did not live to hear must not hide why it died.
+            with contextlib.suppress(BrokenPipeError):
+                if pipe is not None:
+                    pipe.close()
         if self._memory_fd >= 0:
             os.close(self._memory_fd)
             self._memory_fd = -1
@@ -273,7 +279,6 @@ def _temporary_fd() -> int:
 
 def _start(memory_fd: int, last_words: IO[bytes]) -> subprocess.Popen[bytes]:
     environment = {
-        "OPENCV_FFMPEG_CAPTURE_OPTIONS": CAPTURE_OPTIONS,
         "OPENCV_LOG_LEVEL": "ERROR",
         "OPENBLAS_NUM_THREADS": "1",
         **{name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "TMPDIR") if name in os.environ},

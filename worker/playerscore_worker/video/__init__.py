@@ -1,0 +1,1 @@
+"""The inside of the decoder's child process: one untrusted video, from its packets to pictures."""
