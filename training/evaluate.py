@@ -113,6 +113,8 @@ class Judged:
 
     found: npt.NDArray[np.bool_]
     right: npt.NDArray[np.bool_]
+    counted: npt.NDArray[np.bool_]
+    """Which of all boxes reported ``right`` speaks of: those on people not asked for are left out."""
 
 
 def iou_matrix(first: Boxes, second: Boxes) -> npt.NDArray[np.float64]:
@@ -126,10 +128,7 @@ def iou_matrix(first: Boxes, second: Boxes) -> npt.NDArray[np.float64]:
 
 
 def judge(people: Boxes, asked: npt.NDArray[np.bool_], reported: Boxes) -> Judged:
-    """Pair people (n, 4), of whom some are asked for, with reported boxes (m, 4).
-
-    Boxes on people not asked for are left out of ``right``.
-    """
+    """Pair people (n, 4), of whom some are asked for, with reported boxes (m, 4)."""
     overlap = iou_matrix(people, reported)
     # People who are asked for go first where two would take the same box.
     rows, columns = linear_sum_assignment(-np.where(overlap >= IOU, overlap + asked[:, None], 0))
@@ -139,7 +138,7 @@ def judge(people: Boxes, asked: npt.NDArray[np.bool_], reported: Boxes) -> Judge
     found[rows], right[columns] = True, True
     counted = np.asarray(~(overlap[~asked] >= 0.3).any(0))
     counted[columns] = asked[rows]
-    return Judged(found[asked], right[counted])
+    return Judged(found[asked], right[counted], counted)
 
 
 def score_windows(detector: EmbeddedDetector, per_height: int) -> Scores:
@@ -156,13 +155,18 @@ def score_windows(detector: EmbeddedDetector, per_height: int) -> Scores:
 def score_hardships(detector: EmbeddedDetector, per_kind: int) -> Scores:
     """Judge windows of each hardship, and in them those whom it is about."""
     scores = Scores()
-    for place, hardship in enumerate(HARDSHIPS):
+    for hardship in HARDSHIPS:
         for number in range(per_kind):
-            seed = FIRST_HARD_WINDOW + HARD_WINDOWS_APART * place + number
-            picture, boxes = render_window(seed, 256, NET_HEIGHT_PX, hardship=hardship)
+            picture, boxes = hard_window(hardship, number)
             asked = (boxes[:, 4] == PERSON) & _meant(hardship, boxes)
             _score_window(detector, picture, corners(boxes), asked, hardship, scores)
     return scores
+
+
+def hard_window(hardship: str, number: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+    """Return a window of a hardship that training never sees, (256, 256, 3), and its boxes (n, 5)."""
+    seed = FIRST_HARD_WINDOW + HARD_WINDOWS_APART * HARDSHIPS.index(hardship) + number
+    return render_window(seed, 256, NET_HEIGHT_PX, hardship=hardship)
 
 
 def corners(boxes: npt.NDArray[np.float32]) -> Boxes:
@@ -276,7 +280,7 @@ def _near(people: Boxes, asked: npt.NDArray[np.bool_], reported: Boxes, target: 
     reported = reported[distance < NEAR_HEIGHTS * height]
     judged = judge(people, asked, reported)
     place = int(asked[:target].sum())
-    return Judged(judged.found[place : place + 1], judged.right)
+    return Judged(judged.found[place : place + 1], judged.right, judged.counted)
 
 
 def _bucket(height: float) -> str:

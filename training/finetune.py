@@ -32,14 +32,15 @@ KEPT_SHARE, FOUND_SHARE = 0.2, 0.6
 
 @dataclass(frozen=True)
 class FinetuningSettings:
-    steps: int = 900
-    batch: int = 16
-    hard: int = 8
+    steps: int = 600
+    batch: int = 12
+    hard: int = 6
     """How many of a batch are of the hard kinds."""
     crop_px: int = 160
     seed: int = 1
-    learning_rate: float = 1e-3
+    learning_rate: float = 2.5e-4
     weight_decay: float = 1e-4
+    warm_up_steps: int = 50
     average_decay: float = 0.99
 
 
@@ -67,11 +68,11 @@ def finetune(settings: FinetuningSettings, begin: Path, folder: Path, out: Path)
     optimiser = optimiser_for(model, settings.learning_rate, settings.weight_decay)
     log = _Log(settings, {"usual": len(usual[0]), "hard": len(hard[0])}, out / "training.json")
     for step in range(settings.steps):
-        set_rate(optimiser, settings.learning_rate, step, settings.steps)
+        set_rate(optimiser, settings.learning_rate, step, settings.steps, settings.warm_up_steps)
         x, boxes = batch(usual, hard, settings, rng)
         log.note(step + 1, learn(model, optimiser, x, boxes, short=False))
         follow(average, model, min(settings.average_decay, (1 + step) / (10 + step)))
-        if (step + 1) % 500 == 0:
+        if (step + 1) % 200 == 0:
             torch.save(average.state_dict(), out / "checkpoint.pt")
     torch.save(average.state_dict(), out / "detector.pt")
 

@@ -81,7 +81,7 @@ def train(settings: TrainingSettings, out: Path) -> None:
     log = _Log(settings, supply, out)
     with PictureSupply(supply) as pictures:
         for step in range(settings.steps):
-            set_rate(optimiser, settings.learning_rate, step, settings.steps)
+            set_rate(optimiser, settings.learning_rate, step, settings.steps, WARM_UP_STEPS)
             x, boxes = augmented(*pictures.batch(step, settings.batch, rng), rng)
             judged = learn(model, optimiser, x, boxes)
             follow(average, model, min(settings.average_decay, (1 + step) / (10 + step)))
@@ -103,9 +103,11 @@ def optimiser_for(model: Detector, learning_rate: float, weight_decay: float) ->
     return torch.optim.AdamW(groups, learning_rate)
 
 
-def set_rate(optimiser: torch.optim.Optimizer, highest: float, step: int, steps: int) -> None:
+def set_rate(
+    optimiser: torch.optim.Optimizer, highest: float, step: int, steps: int, warm_up_steps: int
+) -> None:
     """Warm up, then fall by half a cosine to a hundredth."""
-    warm = min(1.0, (step + 1) / WARM_UP_STEPS)
+    warm = min(1.0, (step + 1) / warm_up_steps)
     fall = 0.5 * (1 + math.cos(math.pi * step / steps)) * 0.99 + 0.01
     for group in optimiser.param_groups:
         group["lr"] = highest * warm * fall
