@@ -1,6 +1,6 @@
 """Rendered windows kept on disk, so that runs of several seeds share one rendering of them.
 
-    python training/album.py out/album --usual 4000 --hard 6000
+    python training/album.py out/album --usual 2750 --hard 2250
 
 An album is a folder of shards, ``KIND-NUMBER.npz``; a shard that is there is not drawn again, so an
 interrupted rendering goes on where it stopped, and several processes may share one (``--part 0/2``).
@@ -61,8 +61,8 @@ def _shards(folder: Path, kind: str) -> Iterator[Path]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--usual", type=int, default=4000)
-    parser.add_argument("--hard", type=int, default=6000)
+    parser.add_argument("--usual", type=int, default=2750)
+    parser.add_argument("--hard", type=int, default=2250)
     parser.add_argument(
         "--part", default="0/1", help="which share of the shards to draw (default %(default)s)"
     )
