@@ -54,6 +54,12 @@ def load(folder: Path, kind: str) -> tuple[Pictures, Boxes]:
     return np.concatenate([s["pictures"] for s in shards]), np.concatenate([s["boxes"] for s in shards])
 
 
+def oftener(count: int, factors: dict[str, float]) -> npt.NDArray[np.float64]:
+    """Return a chance (n,) for each of the first hard windows, larger for some hardships; they add up to 1."""
+    weights = np.array([factors.get(HARDSHIPS[number % len(HARDSHIPS)], 1.0) for number in range(count)])
+    return weights / weights.sum()
+
+
 def _shards(folder: Path, kind: str) -> Iterator[Path]:
     return iter(sorted(folder.glob(f"{kind}-[0-9][0-9][0-9].npz")))
 

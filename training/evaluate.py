@@ -293,7 +293,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--weights", type=Path, default=WEIGHTS)
     parser.add_argument("--windows", type=int, default=100, help="per height (default %(default)s)")
-    parser.add_argument("--hard-windows", type=int, default=80, help="per hardship (default %(default)s)")
+    parser.add_argument("--hard-windows", type=int, default=40, help="per hardship (default %(default)s)")
     parser.add_argument("--footage", type=Path, help="folder of real clips, NAME.mp4 and NAME.csv")
     parser.add_argument("--out", type=Path, help="where to write the figures, beside the screen")
     arguments = parser.parse_args()

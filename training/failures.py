@@ -1,6 +1,6 @@
 """Draw where the embedded detector fails: of each hardship the rendered windows with the most mistakes.
 
-    python training/failures.py docs/detector.png
+    python training/failures.py docs/detector.jpg
 
 Green is found, yellow missed, red reported where nobody is; thin grey was not asked for.
 """
@@ -17,7 +17,7 @@ from playerscore_clips.windows import HARDSHIPS, PERSON
 from playerscore_worker.detectors.embedded import NET_HEIGHT_PX, WEIGHTS, EmbeddedDetector
 
 CONFIDENCE = 0.3
-COLUMNS, TRIED = 4, 40
+COLUMNS, TRIED, JPEG_QUALITY = 3, 40, 72
 GREEN, YELLOW, RED, GREY = (80, 220, 80), (0, 220, 255), (40, 40, 255), (150, 150, 150)
 
 Image = npt.NDArray[np.uint8]
@@ -60,7 +60,8 @@ def main() -> None:
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     detector = EmbeddedDetector(arguments.weights, threads=1)
-    cv2.imwrite(str(arguments.out), np.vstack([row(detector, hardship) for hardship in HARDSHIPS]))
+    sheet = np.vstack([row(detector, hardship) for hardship in HARDSHIPS])
+    cv2.imwrite(str(arguments.out), sheet, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
 
 
 if __name__ == "__main__":
