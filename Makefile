@@ -178,7 +178,7 @@ train-detector: setup ## Render pictures and train the embedded detector again (
 	$(RUN) python training/export.py out/train/detector.pt out/train/embedded.onnx
 	@echo "weights: out/train/embedded.onnx; training/README.md says how to compare and take them over"
 
-finetune-detector: setup ## Go on training the shipped detector on hard windows, three seeds (about an hour on 2 cores)
+finetune-detector: setup ## Go on training the shipped detector on hard windows, three seeds (about half an hour)
 	$(UV) sync -q --frozen --inexact --group train
 	$(RUN) python training/album.py out/album
 	for seed in 1 2 3; do \

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from pictures import MOST_BOXES
 
 from playerscore_clips.windows import HARDSHIPS, render_window
 
-MOST_BOXES = 24
 SHARD = 250
 SIZE_PX = 256
 FIRST_PICTURE = {"usual": 50_000_000, "hard": 60_000_000}

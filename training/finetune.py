@@ -66,7 +66,7 @@ def finetune(settings: FinetuningSettings, begin: Path, folder: Path, out: Path)
     rng = np.random.default_rng(settings.seed)
     usual, hard = album.load(folder, "usual"), album.load(folder, "hard")
     model = shipped(begin).to(memory_format=torch.channels_last)
-    model.stem.requires_grad_(False)  # edges and blots are learnt; a third of the time is saved
+    model.stem.requires_grad_(False)  # edges and blots are learnt; a quarter of the time is saved
     average = copy.deepcopy(model).eval()
     optimiser = optimiser_for(model, settings.learning_rate, settings.weight_decay)
     log = _Log(settings, {"usual": len(usual[0]), "hard": len(hard[0])}, out / "training.json")
