@@ -149,7 +149,7 @@ bench-webhook: setup ## What an admission costs and whether one ever fails, into
 fuzz-webhook: setup ## Ten minutes of hostile reviews, into the same result
 	$(RUN) python benchmarks/webhook.py fuzz
 
-.PHONY: bench-reconcile bench-at-rest bench-policy bench-webhook fuzz-webhook bench-first-score try demo demo-down cluster cluster-down images install train-detector
+.PHONY: bench-reconcile bench-at-rest bench-policy bench-webhook fuzz-webhook bench-first-score try demo demo-down cluster cluster-down images install train-detector finetune-detector
 try: setup ## The whole flow on this machine, without a cluster
 	$(RUN) playerscore clip --out out/try/clip
 	$(RUN) playerscore run out/try/clip/clip.mp4 --out out/try/result
@@ -177,3 +177,11 @@ train-detector: setup ## Render pictures and train the embedded detector again (
 	$(RUN) python training/train.py --steps 6500 --seed 1 --out out/train
 	$(RUN) python training/export.py out/train/detector.pt out/train/embedded.onnx
 	@echo "weights: out/train/embedded.onnx; training/README.md says how to compare and take them over"
+
+finetune-detector: setup ## Go on training the shipped detector on hard windows, three seeds (about half an hour)
+	$(UV) sync -q --frozen --inexact --group train
+	$(RUN) python training/album.py out/album
+	for seed in 1 2 3; do \
+	  $(RUN) python training/finetune.py out/album --seed $$seed --out out/finetuned/$$seed && \
+	  $(RUN) python training/export.py out/finetuned/$$seed/detector.pt out/finetuned/$$seed/embedded.onnx || exit 1; done
+	@echo "weights: out/finetuned/SEED/embedded.onnx; training/README.md says how to compare and take them over"

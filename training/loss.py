@@ -1,7 +1,8 @@
 """What training asks of the network: a peak in the middle of each person, and a box that fits.
 
 The heat loss is the penalty-reduced focal loss of keypoint detectors (CornerNet, CenterNet): cells near
-a middle are asked for less emptiness. The box loss is the generalised IoU with a small pull on the sizes'
+a middle are asked for less emptiness, unless they are as near to the middle of somebody else: two who touch
+are two peaks with a saddle between. The box loss is the generalised IoU with a small pull on the sizes'
 logarithms, weighted by how near a cell is to the middle.
 """
 
@@ -34,15 +35,16 @@ def losses(raw: Tensor, boxes: Tensor) -> Losses:
     answers = raw.float().reshape(count, 5, -1)
     centre = _cell_centres(grid)
     nearness = _nearness(centre, boxes)
-    nearest, owner = nearness.max(1)
+    (nearest, rival), owner = _nearest_two(nearness)
     people = boxes[..., 4] == PERSON
     peaks = _peaks(boxes, people, grid)
     probability = torch.sigmoid(answers[:, 0]).clamp(1e-5, 1 - 1e-5)
     asked = ~_ignored(centre, boxes)
     total = peaks.sum() + 1
     found = -(peaks * (1 - probability) ** 2 * torch.log(probability)).sum() / total
-    empty = (1 - peaks) * (1 - nearest) ** 4 * probability**2 * torch.log(1 - probability) * asked
-    weight = nearest * (nearest > 0.3)
+    undisputed = nearest - rival
+    empty = (1 - peaks) * (1 - undisputed) ** 4 * probability**2 * torch.log(1 - probability) * asked
+    weight = undisputed * (nearest > 0.3)
     wanted = torch.gather(boxes, 1, owner[..., None].expand(-1, -1, 5))
     box, size, iou = _box_losses(answers, centre, wanted, weight)
     return Losses(found, -empty.sum() / total, box, size, iou)
@@ -60,6 +62,12 @@ def _nearness(centre: Tensor, boxes: Tensor) -> Tensor:
     across = (centre[:, 0] - boxes[..., 0:1]) / (0.2 * width).clamp(min=2.6)
     down = (centre[:, 1] - boxes[..., 1:2]) / (0.13 * height).clamp(min=2.6)
     return torch.exp(-0.5 * (across**2 + down**2)) * (boxes[..., 4:5] == PERSON)
+
+
+def _nearest_two(nearness: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
+    """Return how near the nearest and the second person are to each cell (n, cells), and who is the first."""
+    values, owners = nearness.topk(2, dim=1)
+    return (values[:, 0], values[:, 1]), owners[:, 0]
 
 
 def _ignored(centre: Tensor, boxes: Tensor) -> Tensor:

@@ -4,6 +4,8 @@ Each cell of the output answers five numbers: how sure it is to be the middle of
 middle lies from the cell's own (in cells), and his width and height (as powers of e of 16 and 40 px).
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -15,40 +17,45 @@ GREY, SPREAD = 114.0, 64.0
 CHANNELS = (16, 24, 48, 80)
 
 
-def _conv(channels_in: int, channels_out: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2, bias=False),
-        nn.BatchNorm2d(channels_out),
-        nn.ReLU(inplace=True),
-    )
+def _plain(channels_in: int, channels_out: int, kernel: int = 3, stride: int = 1, *, folded: bool) -> list[nn.Module]:  # fmt: skip
+    """Return a convolution and what normalises it; folded, as in the shipped form, it does so itself."""
+    conv = nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2, bias=folded)
+    return [conv, nn.Identity() if folded else nn.BatchNorm2d(channels_out)]
+
+
+def _conv(channels_in: int, channels_out: int, kernel: int = 3, stride: int = 1, *, folded: bool) -> nn.Sequential:  # fmt: skip
+    layers = _plain(channels_in, channels_out, kernel, stride, folded=folded)
+    return nn.Sequential(*layers, nn.ReLU(inplace=True))
 
 
 class Residual(nn.Module):
     """Two convolutions beside a short cut."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, folded: bool) -> None:
         super().__init__()
-        self.first = _conv(channels, channels)
-        self.second = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, 1, 1, bias=False), nn.BatchNorm2d(channels)
-        )
+        self.first = _conv(channels, channels, folded=folded)
+        self.second = nn.Sequential(*_plain(channels, channels, folded=folded))
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.relu(x + self.second(self.first(x)))
 
 
 class Detector(nn.Module):
-    """Fully convolutional, down to a sixteenth of the picture and back up to a quarter."""
+    """Fully convolutional, down to a sixteenth of the picture and back up to a quarter.
 
-    def __init__(self, channels: tuple[int, int, int, int] = CHANNELS) -> None:
+    ``folded`` is the form for going on from shipped weights, whose normalisation lies in the convolutions.
+    """
+
+    def __init__(self, channels: tuple[int, int, int, int] = CHANNELS, folded: bool = False) -> None:
         super().__init__()
         c2, c4, c8, c16 = channels
-        self.stem = nn.Sequential(_conv(3, c2, 3, 2), _conv(c2, c4, 3, 2), Residual(c4))
-        self.down8 = nn.Sequential(_conv(c4, c8, 3, 2), Residual(c8), Residual(c8))
-        self.down16 = nn.Sequential(_conv(c8, c16, 3, 2), Residual(c16), Residual(c16))
-        self.narrow16, self.merge8 = _conv(c16, c8, 1), _conv(c8, c8)
-        self.narrow8, self.merge4 = _conv(c8, c4, 1), _conv(c4, c4)
-        self.head, self.answer = _conv(c4, 32), nn.Conv2d(32, 5, 1)
+        conv, residual = partial(_conv, folded=folded), partial(Residual, folded=folded)
+        self.stem = nn.Sequential(conv(3, c2, 3, 2), conv(c2, c4, 3, 2), residual(c4))
+        self.down8 = nn.Sequential(conv(c4, c8, 3, 2), residual(c8), residual(c8))
+        self.down16 = nn.Sequential(conv(c8, c16, 3, 2), residual(c16), residual(c16))
+        self.narrow16, self.merge8 = conv(c16, c8, 1), conv(c8, c8)
+        self.narrow8, self.merge4 = conv(c8, c4, 1), conv(c4, c4)
+        self.head, self.answer = conv(c4, 32), nn.Conv2d(32, 5, 1)
         nn.init.normal_(self.answer.weight, std=0.01)
         with torch.no_grad():
             self.answer.bias.zero_()

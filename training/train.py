@@ -76,15 +76,15 @@ def train(settings: TrainingSettings, out: Path) -> None:
     rng = np.random.default_rng(settings.seed)
     model = Detector().to(memory_format=torch.channels_last)
     average = copy.deepcopy(model).eval()
-    optimiser = _optimiser(model, settings)
+    optimiser = optimiser_for(model, settings.learning_rate, settings.weight_decay)
     supply = SupplySettings(FIRST_PICTURE * settings.seed, renderers=settings.renderers)
     log = _Log(settings, supply, out)
     with PictureSupply(supply) as pictures:
         for step in range(settings.steps):
-            _set_rate(optimiser, settings, step)
+            set_rate(optimiser, settings.learning_rate, step, settings.steps, WARM_UP_STEPS)
             x, boxes = augmented(*pictures.batch(step, settings.batch, rng), rng)
-            judged = _learn(model, optimiser, x, boxes)
-            _follow(average, model, min(settings.average_decay, (1 + step) / (10 + step)))
+            judged = learn(model, optimiser, x, boxes)
+            follow(average, model, min(settings.average_decay, (1 + step) / (10 + step)))
             log.note(step + 1, judged)
             if (step + 1) % settings.save_every == 0:
                 torch.save(average.state_dict(), out / "checkpoint.pt")
@@ -92,23 +92,25 @@ def train(settings: TrainingSettings, out: Path) -> None:
     log.write(finished=True)
 
 
-def _optimiser(model: Detector, settings: TrainingSettings) -> torch.optim.Optimizer:
+def optimiser_for(model: Detector, learning_rate: float, weight_decay: float) -> torch.optim.Optimizer:
     """Return AdamW that does not shrink biases and normalisations."""
     matrices = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]
     groups = [
-        {"params": matrices, "weight_decay": settings.weight_decay},
+        {"params": matrices, "weight_decay": weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, settings.learning_rate)
+    return torch.optim.AdamW(groups, learning_rate)
 
 
-def _set_rate(optimiser: torch.optim.Optimizer, settings: TrainingSettings, step: int) -> None:
+def set_rate(
+    optimiser: torch.optim.Optimizer, highest: float, step: int, steps: int, warm_up_steps: int
+) -> None:
     """Warm up, then fall by half a cosine to a hundredth."""
-    warm = min(1.0, (step + 1) / WARM_UP_STEPS)
-    fall = 0.5 * (1 + math.cos(math.pi * step / settings.steps)) * 0.99 + 0.01
+    warm = min(1.0, (step + 1) / warm_up_steps)
+    fall = 0.5 * (1 + math.cos(math.pi * step / steps)) * 0.99 + 0.01
     for group in optimiser.param_groups:
-        group["lr"] = settings.learning_rate * warm * fall
+        group["lr"] = highest * warm * fall
 
 
 def augmented(
@@ -129,8 +131,11 @@ def augmented(
     return x.contiguous(memory_format=torch.channels_last), torch.from_numpy(boxes)
 
 
-def _learn(model: Detector, optimiser: torch.optim.Optimizer, x: Tensor, boxes: Tensor) -> Losses:
-    with torch.autocast("cpu", torch.bfloat16):
+def learn(
+    model: Detector, optimiser: torch.optim.Optimizer, x: Tensor, boxes: Tensor, short: bool = True
+) -> Losses:
+    """Take one step and return what was lost before it; ``short`` computes in bfloat16."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=short):
         raw = model(x)
     judged = losses(raw, boxes)
     optimiser.zero_grad(set_to_none=True)
@@ -141,7 +146,7 @@ def _learn(model: Detector, optimiser: torch.optim.Optimizer, x: Tensor, boxes: 
 
 
 @torch.no_grad()
-def _follow(average: Detector, model: Detector, decay: float) -> None:
+def follow(average: Detector, model: Detector, decay: float) -> None:
     """Move the averaged weights towards the present ones."""
     for kept, present in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
         if kept.dtype.is_floating_point:

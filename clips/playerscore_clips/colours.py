@@ -78,6 +78,6 @@ def from_hsv(hue: float, saturation: float, value: float) -> np.ndarray[tuple[in
     return colour.astype(np.float32)
 
 
-def shade(colour: Colour, factor: float) -> tuple[float, float, float]:
+def shade(colour: tuple[float, float, float], factor: float) -> tuple[float, float, float]:
     """Return the colour made darker (factor < 1) or lighter."""
     return colour[0] * factor, colour[1] * factor, colour[2] * factor

@@ -26,6 +26,8 @@ class Sprite:
     foot: tuple[float, float]
     """Where he stands in the picture that he is put into."""
     body_px: float
+    lies: bool = False
+    """He lies, falls or dives: his outline does not stand on the ground."""
 
     @property
     def solid(self) -> npt.NDArray[np.bool_]:

@@ -12,11 +12,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from playerscore_clips import colours, optics, pitch, surroundings
+from playerscore_clips import colours, decoys, optics, pitch, surroundings
 from playerscore_clips.blending import blend_mask
 from playerscore_clips.dice import Dice, Field, Image
 from playerscore_clips.figures import (
     BODY_PX,
+    FOOT_X,
+    FOOT_Y,
     Kit,
     View,
     draw_figure,
@@ -29,7 +31,18 @@ from playerscore_clips.sprites import Box, Layer, Sprite, place_whole_pixel
 PERSON, IGNORE = 1, 2
 """The flag of a box: a person to find, or one too hidden to ask for and not wrong to report."""
 
+HARDSHIPS = ("touching", "knot", "lying", "closeup", "small", "goal", "scenery", "captions", "giants")
+"""What a window may be made of on purpose: what the detector failed at where it was tried on footage.
+
+The first five concern the people in it, the others what is taken for people.
+"""
+
 Boxes = npt.NDArray[np.float32]
+
+_GIANT_PX = (190.0, 700.0)
+"""Whoever is so high in a window is too large to be found in it, and no part of him is a person."""
+_LEAST_INSIDE, _LEAST_INSIDE_CLOSEUP = 0.55, 0.35
+"""Who is cut further by the window's edge is not asked for; a close-up shows people from the waist up."""
 
 _CROWDEDNESS = ((0, 1, 2, 3, 5, 7, 9, 12), (0.06, 0.12, 0.17, 0.18, 0.19, 0.14, 0.09, 0.05))
 
@@ -62,37 +75,89 @@ class _Ground:
 
 
 def render_window(
-    seed: int, size: int = 256, body_px: float | None = None, source_px: float | None = None
+    seed: int,
+    size: int = 256,
+    body_px: float | None = None,
+    source_px: float | None = None,
+    hardship: str | None = None,
 ) -> tuple[Image, Boxes]:
     """Draw a window and return it as (size, size, 3) uint8 BGR with its boxes (n, 5).
 
     A box is centre x, centre y, width, height in pixels, clipped to the window, and a flag, ``PERSON``
     or ``IGNORE``. ``body_px`` fixes how high people are in the window, ``source_px`` how high they
-    were in the footage; both are drawn by chance when not given. The same arguments give the same pixels.
+    were in the footage; both are drawn by chance when not given. ``hardship`` is one of ``HARDSHIPS``. The
+    same arguments give the same pixels.
     """
     dice = Dice(seed)
-    scale = _draw_scale(dice, size, body_px, source_px)
+    scale = _draw_scale(dice, size, body_px, source_px, hardship)
     scene, ground = _backdrop(dice, scale)
+    ground = _harden(dice, scene, scale, hardship) or ground
     pitch.lines(dice, scene, scale.body_px)
     surroundings.props(dice, scene, scale.body_px)
     if dice.chance(0.04):
         scene = np.ascontiguousarray(scene[:, ::-1])
-    people = _people(dice, scene, scale, ground)
-    _cast_shadows(dice, scene, people, scale.body_px)
+    people = [] if hardship == "giants" else _people(dice, scene, scale, ground, hardship)
+    _cast_shadows(dice, scene, [person for person in people if not person.lies], scale.body_px)
     layer = Layer(scale.drawn, scale.drawn)
     for owner, person in enumerate(people):
         layer.paste(scene, person, owner)
-    if dice.chance(0.12):  # something in front of them
-        surroundings.props(dice, scene, scale.body_px, 1)
+    _in_front(dice, scene, scale, hardship)
     window, offset = _photograph(dice, scene, scale)
-    boxes = _boxes(people, layer.visible_px(len(people)), scale, offset)
+    least_inside = _LEAST_INSIDE_CLOSEUP if hardship == "closeup" else _LEAST_INSIDE
+    boxes = _boxes(people, layer.visible_px(len(people)), scale, offset, least_inside)
+    if hardship == "captions":
+        return _captioned(dice, window, boxes)
     return _broadcast_graphics(dice, window, boxes)
 
 
-def _draw_scale(dice: Dice, size: int, body_px: float | None, source_px: float | None) -> _Scale:
+def _harden(dice: Dice, scene: Field, scale: _Scale, hardship: str | None) -> _Ground | None:
+    """Put what a hardship is about behind the people; return where they may stand if that has changed."""
+    ground = None
+    if hardship == "goal" and dice.chance(0.75):
+        decoys.goals(dice, scene, scale.body_px)
+    elif hardship == "scenery" or (hardship == "closeup" and dice.chance(0.3)):
+        ground = _Ground(decoys.scenery(dice, scene, scale.body_px))
+    elif hardship == "giants":
+        low, high = _GIANT_PX
+        decoys.giants(dice, scene, dice.uniform(low, high) / scale.zoom * scale.oversampling)
+    if hardship == "closeup" and dice.chance(0.7):
+        scene[:] = cv2.GaussianBlur(scene, (0, 0), scale.body_px * dice.uniform(0.01, 0.15))
+    return ground
+
+
+def _in_front(dice: Dice, scene: Field, scale: _Scale, hardship: str | None) -> None:
+    """Put something before the people: seldom, but a goal's net in every other window about goals."""
+    if dice.chance(0.12):
+        surroundings.props(dice, scene, scale.body_px, 1)
+    if hardship == "goal" and dice.chance(0.4):
+        decoys.goals(dice, scene, scale.body_px)
+
+
+def _captioned(dice: Dice, window: Image, boxes: Boxes) -> tuple[Image, Boxes]:
+    """Return the window under a broadcaster's graphics; who is partly under them is ignored, or gone."""
+    plain = window.copy()
+    decoys.captions(dice, window, 40.0)
+    covered = np.asarray((window != plain).any(2), np.float32)
+    shares = np.zeros(len(boxes))
+    for row, (x, y, w, h) in enumerate(boxes[:, :4].tolist()):
+        top, left = max(0, int(y - h / 2)), max(0, int(x - w / 2))
+        shares[row] = covered[top : int(y + h / 2) + 1, left : int(x + w / 2) + 1].mean()
+    boxes[shares > 0.3, 4] = IGNORE
+    return window, boxes[shares < 0.85]
+
+
+def _draw_scale(
+    dice: Dice, size: int, body_px: float | None, source_px: float | None, hardship: str | None
+) -> _Scale:
     low, high = (22.0, 66.0) if dice.chance(0.86) else (64.0, 120.0)
+    if hardship == "closeup":
+        low, high = 34.0, 110.0
     body = body_px or math.exp(dice.uniform(math.log(low), math.log(high)))
     source = source_px or float(np.clip(math.exp(dice.normal(math.log(26), 0.42)), 11, 80))
+    if hardship == "small" and not source_px:
+        source = dice.uniform(11, 18)
+    elif hardship == "closeup" and not source_px:  # sharp: figures are not drawn larger than this
+        source = min(float(BODY_PX), max(60.0, body * dice.uniform(1.2, 2.2)))
     source = max(source, body / 4.5)
     oversampling = 2.0 if source < 38 else 1.0
     zoom = body / source
@@ -141,7 +206,7 @@ def _near_side(dice: Dice, scene: Field, body_px: float, slope: float) -> None:
         surroundings.boards(dice, scene, body_px, edge, slope, body_px * dice.uniform(0.3, 0.9))
 
 
-def _people(dice: Dice, scene: Field, scale: _Scale, ground: _Ground) -> list[Sprite]:
+def _people(dice: Dice, scene: Field, scale: _Scale, ground: _Ground, hardship: str | None) -> list[Sprite]:
     """Return the people, farthest first."""
     background = np.median(scene.reshape(-1, 3)[::37], 0)
     teams = [_visible_kit(dice, background) for _ in range(2)]
@@ -149,14 +214,42 @@ def _people(dice: Dice, scene: Field, scale: _Scale, ground: _Ground) -> list[Sp
     growth = dice.uniform(0, 0.5) * 1.2
     smear = dice.uniform(0, 0.1) if dice.chance(0.3) else 0.0
     people = []
-    for x, y in sorted(_places(dice, scale, ground), key=lambda place: place[1]):
+    places = _places(dice, scale, ground)
+    if hardship in ("touching", "knot"):
+        places = _crowded(dice, scale, places[:2], hardship)
+    elif hardship == "closeup" and dice.chance(0.5):  # cut by the lower edge
+        low, high = 1 + np.array([0.1, 0.6]) * scale.body_px / scale.drawn
+        places = [(x, scale.drawn * dice.uniform(low, high)) for x, _ in places[:4]]
+    for x, y in sorted(places, key=lambda place: place[1]):
         kit = dice.choose(teams) if dice.chance(0.86) else dice.choose(others)
         if dice.chance(0.05):
             kit = random_kit(dice)
         nearness = 1 + growth * (y / scale.drawn - 0.5)
         height = max(6.0, scale.body_px * nearness * dice.normal(1, 0.05))
-        people.append(_person(dice, kit, (x, y), height, smear))
+        lies = hardship == "lying" and dice.chance(0.6)
+        people.append(_person(dice, kit, (x, y), height, smear, lies))
     return people
+
+
+def _crowded(
+    dice: Dice, scale: _Scale, alone: list[tuple[float, float]], hardship: str
+) -> list[tuple[float, float]]:
+    """Return places of pairs who touch, or of one knot of three to six, beside those of some others."""
+    side, body_px = scale.drawn, scale.body_px
+    places = list(alone)
+    for _ in range(dice.integer(1, 4) if hardship == "touching" else 1):
+        x, y = dice.uniform(0.1, 0.9) * side, dice.uniform(0.3, 1.0) * side
+        places.append((x, y))
+        if hardship == "knot":
+            for _ in range(dice.integer(2, 6)):
+                places.append((x + dice.normal(0, 0.32) * body_px, y + dice.normal(0, 0.13) * body_px))
+        elif dice.chance(0.7):  # side by side
+            beside = dice.sign() * dice.uniform(0.12, 0.42)
+            places.append((x + beside * body_px, y + dice.normal(0, 0.05) * body_px))
+        else:  # one behind the other
+            behind = (dice.sign() * dice.uniform(0.06, 0.25), dice.uniform(0.08, 0.4))
+            places.append((x + behind[0] * body_px, y - behind[1] * body_px))
+    return places
 
 
 def _visible_kit(dice: Dice, background: npt.NDArray[np.float32]) -> Kit:
@@ -188,9 +281,13 @@ def _places(dice: Dice, scale: _Scale, ground: _Ground) -> list[tuple[float, flo
     return places
 
 
-def _person(dice: Dice, kit: Kit, foot: tuple[float, float], height: float, smear: float) -> Sprite:
+def _person(
+    dice: Dice, kit: Kit, foot: tuple[float, float], height: float, smear: float, lies: bool
+) -> Sprite:
     view = View(dice.uniform(0, 2 * math.pi), dice.uniform(0.03, 0.5))
     figure = draw_figure(kit, random_look(dice), random_pose(dice), view)
+    if lies:
+        figure, foot = _fallen(dice, figure), (foot[0], foot[1] + 0.3 * height)
     sprite = place_whole_pixel(figure, foot, height / BODY_PX, height)
     body = sprite.picture
     if smear > 0:
@@ -200,7 +297,19 @@ def _person(dice: Dice, kit: Kit, foot: tuple[float, float], height: float, smea
     down = np.linspace(-1, 1, body.shape[0])[:, None, None]
     light = 1 + dice.uniform(-0.25, 0.25) * across + dice.uniform(-0.2, 0.1) * down
     body[:, :, :3] *= light * dice.uniform(0.7, 1.12)
-    return Sprite(body, sprite.left, sprite.top, foot, height)
+    return Sprite(body, sprite.left, sprite.top, foot, height, lies)
+
+
+def _fallen(dice: Dice, figure: Image) -> Image:
+    """Return a figure turned about its middle, as who falls, dives or lies is seen, and foreshortened."""
+    middle = (FOOT_X, FOOT_Y - BODY_PX / 2)
+    turn = dice.sign() * (dice.normal(90, 18) if dice.chance(0.75) else dice.uniform(30, 180))
+    matrix = cv2.getRotationMatrix2D(middle, turn, 1.0)
+    flatness = dice.uniform(0.45, 1.0)
+    matrix[1] *= flatness
+    matrix[1, 2] += (1 - flatness) * middle[1]
+    turned: Image = cv2.warpAffine(figure, matrix, figure.shape[:2], flags=cv2.INTER_LINEAR)
+    return turned
 
 
 def _cast_shadows(dice: Dice, scene: Field, people: list[Sprite], body_px: float) -> None:
@@ -257,14 +366,18 @@ def _photograph(dice: Dice, scene: Field, scale: _Scale) -> tuple[Image, tuple[f
 
 
 def _boxes(
-    people: list[Sprite], visible_px: npt.NDArray[np.int64], scale: _Scale, offset: tuple[float, float]
+    people: list[Sprite],
+    visible_px: npt.NDArray[np.int64],
+    scale: _Scale,
+    offset: tuple[float, float],
+    least_inside: float,
 ) -> Boxes:
     rows = []
     for person, visible in zip(people, visible_px, strict=True):
         box = person.box()
         if box is not None:
             share = float(visible) / max(1, int(person.solid.sum()))
-            row = _box_row(_in_window(box, scale, offset), share, scale.window)
+            row = _box_row(_in_window(box, scale, offset), share, scale.window, least_inside)
             rows += [] if row is None else [row]
     return np.array(rows, np.float32).reshape(-1, 5)
 
@@ -278,7 +391,9 @@ def _in_window(box: Box, scale: _Scale, offset: tuple[float, float]) -> Box:
     return left, top, right, bottom
 
 
-def _box_row(box: Box, visible_share: float, size: int) -> tuple[float, float, float, float, float] | None:
+def _box_row(
+    box: Box, visible_share: float, size: int, least_inside: float
+) -> tuple[float, float, float, float, float] | None:
     """Return centre, size and flag, clipped to the window; None for who is out of it or hidden.
 
     ``visible_share`` is of the whole body; what counts is how much is hidden inside the window.
@@ -291,7 +406,7 @@ def _box_row(box: Box, visible_share: float, size: int) -> tuple[float, float, f
     unhidden = visible_share / max(inside, 0.05)
     if unhidden < 0.18 or inside < 0.15:
         return None
-    flag = PERSON if unhidden > 0.42 and inside > 0.55 else IGNORE
+    flag = PERSON if unhidden > 0.42 and inside > least_inside else IGNORE
     return (left + right) / 2, (top + bottom) / 2, right - left, bottom - top, float(flag)
 
 
