@@ -16,7 +16,7 @@ def figures(picks: Sequence[Json], previews: dict[str, PreviewCount]) -> Json:
     told: Json = {}
     for kind in ("rendered", "real"):
         chosen = [pick for pick in picks if pick["kind"] == kind]
-        told |= {f"{name}_{kind}": value for name, value in _of_picks(chosen).items()}
+        told |= {f"{name}_{kind}": value if chosen else None for name, value in _of_picks(chosen).items()}
         told |= {f"{name}_{kind}": value for name, value in _of_preview(previews.get(kind)).items()}
     told |= _of_picks(picks)
     told |= _of_preview(sum(previews.values(), PreviewCount()))

@@ -233,7 +233,7 @@ def test_the_figures_of_a_kind_that_was_not_measured_are_null() -> None:
 
     assert told["coverage_real"] is None
     assert told["preview_precision_real"] is None
-    assert told["wrong_frames_real"] == 0
+    assert told["wrong_kit_frames_real"] is None
 
 
 def test_iou_of_a_missing_box_is_nothing() -> None:
