@@ -147,6 +147,11 @@ class Puzzle:
         if self._cost[origin, to] < FORBIDDEN:
             self._cost[origin, to] -= nats
 
+    def limit(self, origin: int, to: int, nats: float) -> None:
+        """This succession was watched: it costs no more than that."""
+        if self._cost[origin, to] < FORBIDDEN:
+            self._cost[origin, to] = min(self._cost[origin, to], nats)
+
     def ignore(self, index: int) -> None:
         """A node that is no evidence of anybody: it stands alone, for nothing."""
         self._cost[index], self._cost[:, index] = FORBIDDEN, FORBIDDEN

@@ -8,7 +8,7 @@ follower goes on from the decision, and sees what it had not looked at; then eve
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Final
 
 import numpy as np
@@ -43,6 +43,7 @@ SHARED_SEC: Final = 3.0
 # The frame by frame proposal is right in about four encounters of five.
 PROPOSED: Final = 1.4
 RETURNED: Final = 1.4
+TRACKED: Final = 4.0
 # Surer than this, nobody is asked.
 ASK_MARGIN: Final = 6.0
 # A gap between two sights of him is bridged by a guess for so long.
@@ -247,6 +248,10 @@ class _Trail:
         ]
         return bool(on) and float(np.mean(on)) > 0.5
 
+    def keeps(self, begin: int, end: int) -> bool:
+        """Whether the proposal has him at every position between two."""
+        return begin >= self.anchor and all(s.state != State.LOST for s in self.sights[begin : end + 1])
+
     def near(self, position: int, box_xyxy: Floats) -> bool:
         """Whether the proposal has him there."""
         return _same(self.sights[position].box_xyxy, box_xyxy)
@@ -298,7 +303,7 @@ def _decide(scene: Scene, trail: _Trail, known: Known, anchor: int) -> _Solution
         cost[start] = _after_cut(scene, nodes, known)
     reference = _reference(known, nodes[start])
     puzzle = Puzzle(nodes, cost, len(scene) - 1)
-    _hear_proposal(trail, nodes, puzzle)
+    _hear_proposal(trail, nodes, puzzle, kit)
     _ask_back(scene, nodes, puzzle, start)
     while True:
         mine = puzzle.chain(start)
@@ -340,11 +345,19 @@ def _agree_on_kit(cost: Floats, kit: Floats, start: int) -> None:
     cost[start, after[np.arange(len(after)) != column]] = linking.FORBIDDEN
 
 
-def _hear_proposal(trail: _Trail, nodes: list[Node], puzzle: Puzzle) -> None:
-    """The follower saw every frame of an encounter, also the overlapped ones: whom it went on with counts."""
+def _hear_proposal(trail: _Trail, nodes: list[Node], puzzle: Puzzle, kit: Floats) -> None:
+    """The follower saw every frame of an encounter, also the overlapped ones: whom it went on with counts.
+
+    Where it never lost him in between, that is better evidence than how a person moves whom nobody sees.
+    """
     visited = [index for index, node in enumerate(nodes) if trail.visits(node)]
     for origin, to in pairwise(visited):
         puzzle.encourage(origin, to, PROPOSED)
+    # A box that he shared on the way may be the other's: then it is no stop of his.
+    for origin, to in combinations(visited, 2):
+        brief = trail.scene.elapsed_sec(max(0, nodes[origin].last), nodes[to].first) < SHARED_SEC
+        if brief and trail.keeps(nodes[origin].last, nodes[to].first):
+            puzzle.limit(origin, to, TRACKED + float(kit[origin, to]))
 
 
 def _ask_back(scene: Scene, nodes: list[Node], puzzle: Puzzle, start: int) -> None:
@@ -558,11 +571,13 @@ def _redirect(trail: _Trail, solution: _Solution, anchor: int, tried: set[tuple[
 
 def _strayed(trail: _Trail, solution: _Solution, last: int) -> bool:
     """Whether the proposal goes on with somebody who is not he."""
-    strays = 0
+    strays: set[int] = set()
     for node in _others(trail, solution):
         late = np.flatnonzero(node.positions > last)
-        strays += sum(trail.on(int(node.positions[k]), node.boxes_xyxy[k]) for k in late)
-    return strays >= tracklets.MIN_NODE
+        strays |= {
+            int(node.positions[k]) for k in late if trail.on(int(node.positions[k]), node.boxes_xyxy[k])
+        }
+    return len(strays) >= tracklets.MIN_NODE
 
 
 def _others(trail: _Trail, solution: _Solution) -> Iterator[Node]:
