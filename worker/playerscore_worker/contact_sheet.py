@@ -9,12 +9,15 @@ from typing import Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from playerscore.decisions import Decision, DecisionLog, Kind
 from playerscore.geometry import Box
 from playerscore_worker import boxes
 from playerscore_worker.follower import FollowedPath, PathSample, State
 from playerscore_worker.frames import Decoder, Image, Limits
+
+Floats = NDArray[np.float64]
 
 MAX_ROWS: Final = 24
 MAX_BYTES: Final = 2 << 20
@@ -28,6 +31,7 @@ CELL_H: Final = 4.0
 # People are cut out of frames in which they are about so high.
 BODY_PX: Final = CELL_PX[1] / CELL_H
 ASIDE_SEC: Final = 0.4
+TEXT_SCALE: Final = 0.42
 HIS: Final = (96, 220, 64)
 TAKEN: Final = (255, 255, 255)
 RIVAL: Final = (60, 60, 255)
@@ -117,16 +121,16 @@ def _cell(decoder: Decoder, path: FollowedPath, decision: Decision, time_sec: fl
     frame = next(decoder.read(asked_sec, asked_sec + 1 / path.fps, None, scale), None)
     if frame is None:
         return np.zeros((CELL_PX[1], CELL_PX[0], 3), np.uint8)
-    image = frame.image.copy()
+    cut = _window(frame.image, around)
+    cell = cv2.warpAffine(frame.image, cut, CELL_PX, flags=cv2.INTER_AREA)
     if abs(sample.time_sec - decision.settled_sec) < 0.5 / path.fps:
         for told, colour in ((decision.rival, RIVAL), (decision.chosen, TAKEN)):
             if told is not None:
-                _draw(image, told.box, colour)
+                _draw(cell, frame.image, cut, told.box, colour)
     if sample.box_xywh is not None:
-        _draw(image, sample.box_xywh, HIS)
-    cell = _cut_out(image, around)
+        _draw(cell, frame.image, cut, sample.box_xywh, HIS)
     write_text(cell, f"{sample.time_sec:.2f} s {state_text(sample)}", (4, CELL_PX[1] - 6))
-    return cell
+    return np.asarray(cell, np.uint8)
 
 
 def state_text(sample: PathSample) -> str:
@@ -152,30 +156,31 @@ def _known(path: FollowedPath, decision: Decision, sample: PathSample) -> Box:
     return box or path.start.box_xywh
 
 
-def _draw(image: Image, box: Box, colour: tuple[int, int, int]) -> None:
+def _window(image: Image, box: Box) -> Floats:
+    """The map (2, 3) from a picture to a cell that shows the scene around a box."""
     height, width = image.shape[:2]
-    x1, y1, x2, y2 = (round(float(v)) for v in boxes.to_pixels(box, width, height))
-    cv2.rectangle(image, (x1, y1), (x2, y2), colour, 1)
+    place = boxes.to_pixels(box, width, height)
+    zoom = CELL_PX[1] / (CELL_H * max(8.0, place[3] - place[1]))
+    shift = np.array(CELL_PX) / 2 - zoom * boxes.centres(place[None])[0]
+    return np.array([[zoom, 0.0, shift[0]], [0.0, zoom, shift[1]]])
 
 
-def _cut_out(image: Image, box: Box) -> Image:
-    """The scene around a box, as large as a cell."""
+def _draw(cell: Image, image: Image, window: Floats, box: Box, colour: tuple[int, int, int]) -> None:
     height, width = image.shape[:2]
-    x1, y1, x2, y2 = boxes.to_pixels(box, width, height)
-    tall = CELL_H * max(8.0, y2 - y1)
-    size = (max(4, round(tall * CELL_PX[0] / CELL_PX[1])), max(4, round(tall)))
-    part = cv2.getRectSubPix(image, size, ((x1 + x2) / 2, (y1 + y2) / 2))
-    return np.asarray(cv2.resize(part, CELL_PX, interpolation=cv2.INTER_AREA), np.uint8)
+    corners = boxes.to_pixels(box, width, height).reshape(2, 2) @ window[:, :2].T + window[:, 2]
+    first, second = np.rint(corners).astype(int).tolist()
+    cv2.rectangle(cell, first, second, colour, 1)
 
 
 def _framed(cell: Image) -> Image:
     return np.asarray(cv2.copyMakeBorder(cell, 0, GAP_PX, 0, GAP_PX, cv2.BORDER_CONSTANT), np.uint8)
 
 
-def write_text(image: Image, text: str, at: tuple[int, int], scale: float = 0.42) -> None:
-    """Pale letters with a dark edge, readable on anything."""
-    for colour, thickness in (((0, 0, 0), 3), (PALE, 1)):
-        cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness, cv2.LINE_AA)
+def write_text(image: Image, text: str, at: tuple[int, int]) -> None:
+    """Pale letters with a shadow, readable on anything."""
+    for shift, colour in ((1, (0, 0, 0)), (0, PALE)):
+        place = (at[0] + shift, at[1] + shift)
+        cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, TEXT_SCALE, colour, 1, cv2.LINE_AA)
 
 
 def captions(log: DecisionLog, time_sec: float, linger_sec: float) -> Iterator[str]:
