@@ -94,22 +94,10 @@ def run_analysis(
     task: AnalysisTask, video: Path, sha256: str, on_progress: Progress, weights: Path | None = None
 ) -> Analysed:
     """Follow the confirmed player, measure and rate. Raises VideoError."""
-    memory_failures = task.memory_failures or 0
-    detector = _detector(task.detector, weights, memory_failures)
-    analysis = task.analysis
-    start, limits = Start(task.start_time_sec, task.target.bbox.box), _limits(task.video_limits)
-    warnings = target.warnings(target.look(video, start, detector, limits))
-    path = follow(
-        video,
-        start,
-        detector,
-        analysis.start_sec or 0.0,
-        analysis.end_sec,
-        analysis.max_fps,
-        lambda share, message: on_progress(FOLLOWING_SHARE * share, message),
-        limits,
-        memory_failures,
-    )
+    detector = _detector(task.detector, weights, task.memory_failures or 0)
+    start = Start(task.start_time_sec, task.target.bbox.box)
+    warnings = target.warnings(target.look(video, start, detector, _limits(task.video_limits)))
+    path = _followed(task, video, start, detector, on_progress)
     if target.is_empty(warnings):
         path = target.disowned(path)
     measured = signals.measure(path)
@@ -126,6 +114,22 @@ def run_analysis(
         warnings=warnings or None,
     )
     return Analysed(result, path, rating, video, on_progress)
+
+
+def _followed(
+    task: AnalysisTask, video: Path, start: Start, detector: Detector, on_progress: Progress
+) -> FollowedPath:
+    return follow(
+        video,
+        start,
+        detector,
+        task.analysis.start_sec or 0.0,
+        task.analysis.end_sec,
+        task.analysis.max_fps,
+        lambda share, message: on_progress(FOLLOWING_SHARE * share, message),
+        _limits(task.video_limits),
+        task.memory_failures or 0,
+    )
 
 
 def _detector(choice: DetectorChoice, weights: Path | None, memory_failures: int = 0) -> Detector:
