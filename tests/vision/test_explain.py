@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import cv2
-import pytest
 
 from builders import IMAGE
 from matches import Match
