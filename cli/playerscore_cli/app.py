@@ -57,6 +57,7 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
     },
     "Without a cluster": {
         "run": Entry("here", "The whole flow on this machine, without a cluster."),
+        "explain": Entry("explaining", "Why the path goes where it goes: every encounter, loss and finding."),
         "clip": Entry("here", "Render a match-like clip to try things with."),
         "completion": Entry("shell", "Print the script that completes `playerscore` in bash, zsh or fish."),
     },

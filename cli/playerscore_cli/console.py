@@ -3,15 +3,18 @@ terminal can and falls back to plain lines where there is none.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from playerscore.decisions import Decision, DecisionLog
 from playerscore.resources import Frame, PreviewStatus, Result
+from playerscore_cli import explaining
 
 
 class Screen(Console):
@@ -102,6 +105,17 @@ def print_result(result: Result) -> None:
         f"{result.method}: seen {seen.supported_share:.0%} of {seen.analysed_sec:.1f} s, "
         f"lost {seen.lost_segments} times" + (" (target forced)" if result.target_forced else "")
     )
+    for warning in result.warnings or []:
+        out.print(f"Warning: {warning.code}: {warning.message}", markup=False)
+
+
+def print_decisions(decisions: Sequence[Decision], log: DecisionLog) -> None:
+    """What was decided, when, why, how sure it is and who else it could have been."""
+    headers = ("#", "time", "what", "why", "how sure", "who else")
+    table = Table(*headers, box=SIMPLE_HEAD, pad_edge=False)
+    for decision in decisions:
+        table.add_row(*explaining.cells(decision, log))
+    out.print(table)
 
 
 def _table(*headers: str, title: str | None = None) -> Table:

@@ -31,6 +31,31 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "The confirmed box does not belong to the picked player on that frame.",
         "Draw the box around the picked player, pick the player whose box it is, or repeat with `force` if the box is right.",
     ),
+    "TARGET_EMPTY": Entry(
+        422,
+        "A warning of the result: no person is in the confirmed box, so nobody was scored.",
+        "Confirm a box around a person in a new job; one from the preview is a safe choice.",
+    ),
+    "TARGET_SHARED": Entry(
+        422,
+        "A warning of the result: the confirmed box holds several people; one of them was followed.",
+        "Confirm a box around one person, on a frame on which he stands apart, in a new job.",
+    ),
+    "TARGET_PARTIAL": Entry(
+        422,
+        "A warning of the result: the confirmed box holds only a part of a person.",
+        "Confirm a box around the whole person in a new job.",
+    ),
+    "TARGET_SMALL": Entry(
+        422,
+        "A warning of the result: the confirmed person is too small in the picture to be told from others.",
+        "Use a video of a higher resolution, or confirm him where the camera is nearer.",
+    ),
+    "TARGET_LARGE": Entry(
+        422,
+        "A warning of the result: the confirmed person fills the picture, so little around him is seen.",
+        "Confirm him on a wider picture.",
+    ),
     "NOT_READY": Entry(
         409,
         "The job lacks a selection that an analysis needs; `missing` names it.",

@@ -33,6 +33,10 @@ MANAGED_BY: Final = f"{GROUP}/operator"
 WORKER_ACCOUNT: Final = "playerscore-worker"
 API_AUDIENCE: Final = "playerscore-api"
 
+DECISIONS_FILE: Final = "decisions.json"
+DECISIONS_SHEET: Final = "decisions.jpg"
+"""The artifacts that tell why the player is where he is said to be."""
+
 NAME_MAX: Final = 63
 IOU_THRESHOLD: Final = 0.2
 

@@ -340,6 +340,14 @@ class Provenance(FlowModel):
     video_sha256: Sha256
 
 
+class ResultWarning(FlowModel):
+    """Why a result deserves less belief; the analysis was done all the same."""
+
+    code: Annotated[str, Field(pattern=r"^[A-Z][A-Z_]*$", min_length=1, max_length=64)]
+    """Stable; docs/errors.md explains it."""
+    message: Annotated[str, Field(max_length=512)]
+
+
 class Result(FlowModel):
     """The scores, 0..100, and what they rest on."""
 
@@ -354,6 +362,10 @@ class Result(FlowModel):
     generation: Annotated[int, Field(ge=0)]
     """The generation of the spec that was scored."""
     provenance: Provenance
+    warnings: (
+        Annotated[list[ResultWarning], Field(max_length=8, json_schema_extra=_list_map("code"))] | None
+    ) = None
+    """What is doubtful about the confirmed box or the video; absent where nothing is."""
 
 
 class Artifact(KubeModel):

@@ -10,6 +10,7 @@ import pytest
 from matches import Match
 from playerscore.rating import rate
 from playerscore_worker import artifacts, signals
+from playerscore_worker.decisions import log_of
 from playerscore_worker.detectors import Detector
 from playerscore_worker.follower import FollowedPath, Start, State, follow
 from playerscore_worker.frames import read
@@ -136,7 +137,7 @@ def test_the_artifacts_show_the_path(match: Match, paths: dict[int, FollowedPath
 
     radar = artifacts.write_radar(rating, tmp_path / "radar.png")
     result = artifacts.write_result(match.video, path, rating, tmp_path / "result.png")
-    clip = artifacts.write_clip(match.video, path, tmp_path / "clip.webm")
+    clip = artifacts.write_clip(match.video, path, log_of(path), tmp_path / "clip.webm")
     track = artifacts.write_mot(path, tmp_path / "track.txt")
 
     assert cv2.imread(str(radar)).shape[0] == cv2.imread(str(result)).shape[0] == 540

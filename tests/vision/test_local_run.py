@@ -48,7 +48,15 @@ def test_the_result_is_the_one_that_a_job_would_have(made: tuple[Path, str]) -> 
 
 def test_every_path_that_it_prints_is_there(made: tuple[Path, str]) -> None:
     out, shown = made
-    for name in ("preview.png", "result.png", "radar.png", "clip.webm", "track.txt", "result.json"):
+    for name in (
+        "preview.png",
+        "result.png",
+        "radar.png",
+        "clip.webm",
+        "track.txt",
+        "decisions.json",
+        "result.json",
+    ):
         assert str(out / name) in shown
         assert (out / name).stat().st_size > 0
     for name in ("preview.png", "result.png", "radar.png"):

@@ -6,6 +6,7 @@ go on without an artifact that failed.
 
 import io
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,9 +16,10 @@ import supervision
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from playerscore.decisions import DecisionLog
 from playerscore.geometry import Box
 from playerscore.rating import Rating
-from playerscore_worker import boxes, frames
+from playerscore_worker import boxes, contact_sheet, frames
 from playerscore_worker.follower import FollowedPath, PathSample
 from playerscore_worker.following.joint import State
 from playerscore_worker.frames import Image
@@ -26,6 +28,9 @@ from playerscore_worker.preview import PreviewTrack
 CLIP_MAX_SEC: Final = 30.0
 CLIP_FPS: Final = 12.5
 CLIP_WIDTH_PX: Final = 480
+# A decision's caption stays for so long after it, to be read; two lines leave the player free.
+CAPTION_SEC: Final = 1.0
+MAX_CAPTIONS: Final = 2
 RESULT_HEIGHT_PX: Final = 540
 JPEG_QUALITY: Final = 88
 STATE_COLOURS: Final = {
@@ -108,7 +113,7 @@ def _chosen(image: Image, box: Box) -> Image:
     picture = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     height, width = picture.shape[:2]
     inset = _cut_out(image, box, height // 3)
-    drawn = _mark(np.asarray(picture, np.uint8), box, State.SUPPORTED, "")
+    drawn = _mark(np.asarray(picture, np.uint8), box, State.SUPPORTED)
     left = width - inset.shape[1] if box.x + box.w / 2 < 0.5 else 0
     drawn[: inset.shape[0], left : left + inset.shape[1]] = inset
     cv2.rectangle(drawn, (left, 0), (left + inset.shape[1] - 1, inset.shape[0] - 1), (255, 255, 255), 2)
@@ -123,7 +128,7 @@ def _cut_out(image: Image, box: Box, size_px: int) -> Image:
     return np.asarray(cv2.resize(part, (size_px, size_px), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def _mark(image: Image, box: Box, state: State, label: str) -> Image:
+def _mark(image: Image, box: Box, state: State) -> Image:
     height, width = image.shape[:2]
     detections = supervision.Detections(
         xyxy=boxes.to_pixels(box, width, height)[None].astype(np.float32), class_id=np.zeros(1, int)
@@ -133,16 +138,13 @@ def _mark(image: Image, box: Box, state: State, label: str) -> Image:
         image.copy(), detections
     )
     triangle = supervision.TriangleAnnotator(color=colour, base=12, height=9)
-    drawn = triangle.annotate(drawn, detections)
-    if label:
-        cv2.putText(drawn, label, (8, height - 10), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1)
-    return np.asarray(drawn, np.uint8)
+    return np.asarray(triangle.annotate(drawn, detections), np.uint8)
 
 
-def write_clip(video: Path, path: FollowedPath, file: Path) -> Path:
+def write_clip(video: Path, path: FollowedPath, log: DecisionLog, file: Path) -> Path:
     """Write a short WebM (VP8, at most 30 s around the confirmed frame) with the player marked.
 
-    Raises VideoError.
+    Below stands how sure he is, or why he is lost; above, what was decided just now. Raises VideoError.
     """
     begin, end = clip_range(path)
     fps = min(CLIP_FPS, path.fps)
@@ -151,7 +153,7 @@ def write_clip(video: Path, path: FollowedPath, file: Path) -> Path:
     size = (round(path.width * scale) // 2 * 2, round(path.height * scale) // 2 * 2)
     writer = cv2.VideoWriter(str(file), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"VP80"), fps, size)
     try:
-        for image in _annotated(video, path, begin, end, fps, scale):
+        for image in _annotated(video, path, log, begin, end, fps, scale):
             writer.write(cv2.resize(image, size) if image.shape[1::-1] != size else image)
     finally:
         writer.release()
@@ -167,21 +169,33 @@ def clip_range(path: FollowedPath) -> tuple[float, float]:
 
 
 def _annotated(
-    video: Path, path: FollowedPath, begin: float, end: float, fps: float, scale: float
+    video: Path, path: FollowedPath, log: DecisionLog, begin: float, end: float, fps: float, scale: float
 ) -> Iterator[Image]:
     times = np.array([sample.time_sec for sample in path.samples])
     for frame in frames.read(video, begin, end, fps, scale):
-        yield _with_sample(frame.image, path.samples[int(np.abs(times - frame.time_sec).argmin())])
+        sample = path.samples[int(np.abs(times - frame.time_sec).argmin())]
+        yield _with_captions(_with_sample(frame.image, sample), sample, log)
 
 
 def _with_sample(image: Image, sample: PathSample) -> Image:
-    label = f"{sample.time_sec:6.2f} s  {sample.state.value}"
-    if sample.box_xywh is not None and sample.box_xywh.area > 0:
-        return _mark(image, sample.box_xywh, sample.state, label)
-    drawn = image.copy()
-    text = f"{label}: {sample.reason}"
-    cv2.putText(drawn, text, (8, image.shape[0] - 10), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (80, 80, 255), 1)
-    return drawn
+    if sample.box_xywh is None or sample.box_xywh.area <= 0:
+        return image.copy()
+    return _mark(image, sample.box_xywh, sample.state)
+
+
+def _with_captions(image: Image, sample: PathSample, log: DecisionLog) -> Image:
+    state = f"{sample.time_sec:.2f} s  {contact_sheet.state_text(sample)}"
+    contact_sheet.write_text(image, state, (8, image.shape[0] - 10))
+    told = contact_sheet.captions(log, sample.time_sec, CAPTION_SEC)
+    for line, caption in enumerate(islice(told, MAX_CAPTIONS), start=1):
+        contact_sheet.write_text(image, caption, (8, 18 * line))
+    return image
+
+
+def write_log(log: DecisionLog, file: Path) -> Path:
+    """Write the log of decisions as JSON."""
+    file.write_text(log.model_dump_json(by_alias=True, exclude_none=True, indent=1))
+    return file
 
 
 def mot_lines(path: FollowedPath) -> str:

@@ -7,7 +7,6 @@ from typing import Final
 
 from playerscore import names
 from playerscore.errors import VideoError
-from playerscore.geometry import Box
 from playerscore.rating import METHOD, Rating, rate
 from playerscore.resources import (
     Detector as DetectorChoice,
@@ -23,8 +22,9 @@ from playerscore.resources import (
     VideoLimits,
 )
 from playerscore.tasks import AnalysisTask, PreviewTask
-from playerscore_worker import artifacts, signals
+from playerscore_worker import artifacts, contact_sheet, signals, target
 from playerscore_worker.cpus import cpu_limit
+from playerscore_worker.decisions import log_of
 from playerscore_worker.detectors import Detector, load
 from playerscore_worker.follower import FollowedPath, Start, follow
 from playerscore_worker.frames import Limits
@@ -47,15 +47,18 @@ class Analysed:
     on_progress: Progress
 
     def write_artifacts(self, folder: Path) -> list[Path]:
-        """Write result.png, radar.png, clip.webm and track.txt. Raises VideoError."""
+        """Write pictures, clip, track and the log of decisions. Raises VideoError."""
         folder.mkdir(parents=True, exist_ok=True)
+        log = contact_sheet.marked(log_of(self.path))
         written = [
             artifacts.write_radar(self.rating, folder / "radar.png"),
             artifacts.write_result(self.video, self.path, self.rating, folder / "result.png"),
         ]
         self.on_progress((1 + FOLLOWING_SHARE) / 2, "drawing the clip")
-        written.append(artifacts.write_clip(self.video, self.path, folder / "clip.webm"))
+        written.append(artifacts.write_clip(self.video, self.path, log, folder / "clip.webm"))
         written.append(artifacts.write_mot(self.path, folder / "track.txt"))
+        written.append(artifacts.write_log(log, folder / names.DECISIONS_FILE))
+        written += contact_sheet.write(self.video, self.path, log, folder / names.DECISIONS_SHEET)
         self.on_progress(1.0, "done")
         return written
 
@@ -91,21 +94,12 @@ def run_analysis(
     task: AnalysisTask, video: Path, sha256: str, on_progress: Progress, weights: Path | None = None
 ) -> Analysed:
     """Follow the confirmed player, measure and rate. Raises VideoError."""
-    memory_failures = task.memory_failures or 0
-    detector = _detector(task.detector, weights, memory_failures)
-    analysis = task.analysis
-    box = task.target.bbox.box
-    path = follow(
-        video,
-        Start(task.start_time_sec, Box(*box)),
-        detector,
-        analysis.start_sec or 0.0,
-        analysis.end_sec,
-        analysis.max_fps,
-        lambda share, message: on_progress(FOLLOWING_SHARE * share, message),
-        _limits(task.video_limits),
-        memory_failures,
-    )
+    detector = _detector(task.detector, weights, task.memory_failures or 0)
+    start = Start(task.start_time_sec, task.target.bbox.box)
+    warnings = target.warnings(target.look(video, start, detector, _limits(task.video_limits)))
+    path = _followed(task, video, start, detector, on_progress)
+    if target.is_empty(warnings):
+        path = target.disowned(path)
     measured = signals.measure(path)
     rating = rate(measured)
     result = Result(
@@ -117,8 +111,25 @@ def run_analysis(
         target_iou=task.target_iou,
         generation=task.generation,
         provenance=Provenance(image=task.image, weights_sha256=detector.weights_sha256, video_sha256=sha256),
+        warnings=warnings or None,
     )
     return Analysed(result, path, rating, video, on_progress)
+
+
+def _followed(
+    task: AnalysisTask, video: Path, start: Start, detector: Detector, on_progress: Progress
+) -> FollowedPath:
+    return follow(
+        video,
+        start,
+        detector,
+        task.analysis.start_sec or 0.0,
+        task.analysis.end_sec,
+        task.analysis.max_fps,
+        lambda share, message: on_progress(FOLLOWING_SHARE * share, message),
+        _limits(task.video_limits),
+        task.memory_failures or 0,
+    )
 
 
 def _detector(choice: DetectorChoice, weights: Path | None, memory_failures: int = 0) -> Detector:
