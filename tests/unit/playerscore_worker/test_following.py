@@ -1,4 +1,4 @@
-"""The pure parts of the follower: filter, assignment, cuts, and finding again."""
+"""The pure parts of the follower: filter, assignment, who is who after an encounter, cuts."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from playerscore_worker.camera import STILL, CameraStep
 from playerscore_worker.detectors import Detections
 from playerscore_worker.follower import segment_frames
-from playerscore_worker.following import assignment, entities, refind, shots
+from playerscore_worker.following import assignment, entities, linking, segment, shots, tracklets
 from playerscore_worker.following.appearance import BIN_COUNT, colour_distance
 from playerscore_worker.following.scene import Seen
 
@@ -96,70 +96,141 @@ def test_the_target_chooses_before_a_neighbour_who_was_born_upon_him() -> None:
     assert pairs.tolist() == [[0, 0]]
 
 
-def _memory(**changes: object) -> refind.Memory:
-    known = {
-        "centre": np.array([100.0, 100.0]),
-        "height_px": 40.0,
-        "colours": RED[0],
-        "lost_sec": 1.0,
-        "cut": False,
-    }
-    return refind.Memory(**{**known, **changes})  # type: ignore[arg-type]
+def _node(begin: int, way: list[tuple[float, float]], kit: np.ndarray, tall: float = 40.0) -> tracklets.Node:
+    """Clear sights of one person at consecutive positions."""
+    places = np.array(way, np.float64)
+    found = np.concatenate([_box(x, y, tall) for x, y in way])
+    return tracklets.Node(
+        tracklet=begin,
+        positions=np.arange(begin, begin + len(way)),
+        boxes_xyxy=found,
+        scores=np.full(len(way), 0.9),
+        ground=places,
+        heights=np.full(len(way), tall),
+        colours=kit[0],
+        sights=len(way),
+        times_sec=(begin + np.arange(len(way))) * DT,
+        opens=False,
+        closes=False,
+    )
+
+
+def _way(
+    x: float, y: float, step_x: float, step_y: float = 0.0, count: int = 10
+) -> list[tuple[float, float]]:
+    return [(x + step_x * k, y + step_y * k) for k in range(count)]
+
+
+class _OneShot:
+    """A scene without cuts, as far as the prices of links ask for it."""
+
+    def same_shot(self, first: int, last: int) -> bool:
+        return True
+
+
+def _puzzle(nodes: list[tracklets.Node], last: int) -> linking.Puzzle:
+    kit = linking.kit_costs(nodes)
+    return linking.Puzzle(nodes, linking.link_costs(_OneShot(), nodes, kit), last)  # type: ignore[arg-type]
+
+
+def test_who_crosses_a_team_mate_goes_straight_on() -> None:
+    """A third of a second out of sight, both at a run: nobody turns on the spot."""
+    nodes = [
+        _node(0, _way(100, 100, 4), RED),
+        _node(0, _way(204, 102, -4), RED),
+        _node(18, _way(172, 100, 4), RED),
+        _node(18, _way(132, 102, -4), RED),
+    ]
+
+    puzzle = _puzzle(nodes, 27)
+
+    assert puzzle.chain(0) == [0, 2]
+    assert puzzle.judge(0, 2).margin > 3
+
+
+def test_opponents_who_turn_back_keep_their_kits() -> None:
+    """The same places and speeds, but each comes out where he went in: the kit outvotes the motion."""
+    nodes = [
+        _node(0, _way(100, 100, 4), RED),
+        _node(0, _way(204, 102, -4), BLUE),
+        _node(18, _way(172, 100, 4), BLUE),
+        _node(18, _way(132, 102, -4), RED),
+    ]
+
+    puzzle = _puzzle(nodes, 27)
+
+    assert puzzle.chain(0) == [0, 3]
+    assert puzzle.chain(1) == [1, 2]
+
+
+def test_team_mates_who_stood_together_for_long_cannot_be_told_apart() -> None:
+    nodes = [
+        _node(0, _way(100, 100, 0), RED),
+        _node(0, _way(104, 100, 0), RED),
+        _node(60, _way(100, 120, 0), RED),
+        _node(60, _way(104, 80, 0), RED),
+    ]
+    puzzle = _puzzle(nodes, 69)
+    first, second = puzzle.chain(0)
+
+    link = puzzle.judge(first, second)
+
+    assert link.margin < np.log(3)
+    assert link.rival == ({2, 3} - {second}).pop()
+
+
+def test_nobody_outruns_himself() -> None:
+    far_h_per_sec = 6.0
+    gap_sec = 16 * DT
+    nodes = [
+        _node(0, _way(100, 100, 0), RED),
+        _node(25, _way(100 + far_h_per_sec * gap_sec * 40 + 40, 100, 0), RED),
+    ]
+
+    assert _puzzle(nodes, 34).chain(0) == [0]
+
+
+def test_a_node_that_is_ignored_belongs_to_nobody() -> None:
+    nodes = [
+        _node(0, _way(100, 100, 2), RED),
+        _node(11, _way(122, 100, 2, count=4), RED),
+        _node(16, _way(132, 100, 2), RED),
+    ]
+    puzzle = _puzzle(nodes, 25)
+    assert puzzle.chain(0) == [0, 1, 2]
+
+    puzzle.ignore(1)
+
+    assert puzzle.chain(0) == [0, 2]
+    assert [1] not in puzzle.chains()
 
 
 @pytest.mark.parametrize(
-    ("people", "changes", "chosen", "reason"),
+    ("worth", "pairs"),
     [
-        pytest.param([(110, 100, RED)], {}, 0, None, id="one in his kit, near"),
-        pytest.param([(110, 100, BLUE)], {}, None, "not-seen", id="only an opponent"),
-        pytest.param([(700, 100, RED)], {}, None, "not-seen", id="too far to have run there"),
-        pytest.param([(110, 100, RED), (92, 100, RED)], {}, None, "ambiguous", id="two team-mates near"),
-        pytest.param([(110, 100, RED), (112, 160, BLUE)], {}, 0, None, id="a team-mate and an opponent"),
-        pytest.param([(700, 100, RED)], {"cut": True}, 0, None, id="after a cut, the only one in his kit"),
-        pytest.param(
-            [(700, 100, RED), (300, 100, RED)],
-            {"cut": True},
-            None,
-            "ambiguous",
-            id="after a cut, two of them",
-        ),
+        pytest.param([[0.8, 0.0], [0.0, 0.7]], [(0, 0), (1, 1)], id="each his own"),
+        pytest.param([[0.8, 0.7]], [], id="two boxes for one"),
+        pytest.param([[0.8], [0.7]], [], id="one box for two"),
+        pytest.param([[0.25]], [], id="too far off"),
     ],
 )
-def test_who_is_he_after_a_loss(
-    people: list, changes: dict[str, object], chosen: int | None, reason: str | None
+def test_a_tracklet_goes_on_only_where_that_is_plain(
+    worth: list[list[float]], pairs: list[tuple[int, int]]
 ) -> None:
-    seen = _found(*people)
-    nobody = _people((0, 0, RED)).keep(np.array([False]))
-
-    verdict = refind.judge(_memory(**changes), seen, nobody, np.zeros(len(people), bool))
-
-    assert (verdict.chosen, verdict.reason) == (chosen, reason)
+    assert tracklets._plain_pairs(np.array(worth)) == pairs
 
 
-def test_whoever_was_followed_as_somebody_else_is_not_he() -> None:
-    seen = _found((110, 100, RED))
+def test_a_kit_seen_in_other_company_is_not_averaged_into_his() -> None:
+    his = segment.Reference(RED[0], 10)
 
-    verdict = refind.judge(_memory(), seen, _people((110, 100, RED)), np.array([True]))
+    assert his.joined(BLUE[0], 30) is his
+    assert his.joined(RED[0], 5).sights == 15
 
-    assert verdict.chosen is None
 
-
-@pytest.mark.parametrize(
-    ("neighbour_x", "chosen", "reason"),
-    [
-        pytest.param(104, None, "ambiguous", id="gone at the same place"),
-        pytest.param(900, 0, None, id="gone elsewhere"),
-    ],
-)
-def test_a_team_mate_who_is_out_of_sight_too_may_be_who_appears(
-    neighbour_x: float, chosen: int | None, reason: str | None
-) -> None:
-    mate = _people((neighbour_x, 100, RED))
-    mate.misses[:] = 10
-
-    verdict = refind.judge(_memory(), _found((102, 100, RED)), mate, np.array([False]))
-
-    assert (verdict.chosen, verdict.reason) == (chosen, reason)
+def test_a_kit_is_unique_only_among_many_others() -> None:
+    assert not segment.Census(people=2, mates=0).unique
+    assert segment.Census(people=6, mates=0).unique
+    assert not segment.Census(people=6, mates=0).joined(4, 1).unique
 
 
 def test_a_cut_stands_out_from_the_jumps_around_it_and_no_camera_explains_it() -> None:
