@@ -4,6 +4,7 @@ Motion is measured on stretches of supported frames only, with the camera's moti
 player's own box: a far player is as fast as a near one, and a panning camera is no activity.
 """
 
+import math
 from itertools import pairwise
 from typing import Any, Final
 
@@ -13,11 +14,14 @@ from scipy.signal import savgol_filter
 
 from playerscore.rating import Signals
 from playerscore_worker import boxes
-from playerscore_worker.follower import FollowedPath, PathSample
+from playerscore_worker.follower import FollowedPath, PathDecision, PathSample
 from playerscore_worker.following.joint import State
+from playerscore_worker.following.segment import Kind
 
 Floats = NDArray[np.float64]
 
+# Nine to one: less is told to the reader as uncertain, and does not count as seen.
+FAIR_CERTAINTY: Final = 0.9
 # Positions are smoothed by a parabola over this long: about one step of a runner, longer than a box's flicker.
 SMOOTHING_SEC: Final = 0.6
 # 12 m/s is beyond every sprinter; a person is about 1.8 m tall.
@@ -34,6 +38,7 @@ def measure(path: FollowedPath) -> Signals:
     analysed_sec = max(1 / path.fps, samples[-1].time_sec - samples[0].time_sec + 1 / path.fps)
     supported = sum(sample.state == State.SUPPORTED for sample in samples)
     similar = [sample.similarity for sample in samples if sample.similarity is not None]
+    placed = [sample.certainty for sample in samples if sample.state != State.LOST]
     agreed = [sample.agreement for sample in samples if sample.agreement is not None]
     speeds = _joined([stretch.speeds for stretch in stretches])
     accelerations = _joined([stretch.accelerations for stretch in stretches])
@@ -43,6 +48,10 @@ def measure(path: FollowedPath) -> Signals:
         analysed_sec=round(analysed_sec, 4),
         sampled_frames=len(samples),
         supported_share=_share(supported / len(samples)),
+        **_known_seconds(samples, analysed_sec),
+        certainty=_share(np.mean(placed)) if placed else 0.0,
+        encounters=len(path.decisions),
+        doubtful_encounters=sum(is_doubtful(decision) for decision in path.decisions),
         lost_segments=lost,
         lost_segments_per_min=round(lost * 60 / analysed_sec, 4),
         jersey_similarity=_share(np.mean(similar)) if similar else 0.0,
@@ -54,6 +63,29 @@ def measure(path: FollowedPath) -> Signals:
         ),
         height_jitter=_share(np.median(jitter)) if len(jitter) else 0.0,
     )
+
+
+def is_certain(sample: PathSample) -> bool:
+    """Whether he is seen there, and is he with fair certainty."""
+    return sample.state == State.SUPPORTED and sample.certainty >= FAIR_CERTAINTY
+
+
+def is_doubtful(decision: PathDecision) -> bool:
+    """Whether an encounter was decided with less than fair certainty, or was not decided."""
+    return decision.kind == Kind.DECLINED or 1 / (1 + math.exp(-decision.margin)) < FAIR_CERTAINTY
+
+
+def _known_seconds(samples: list[PathSample], analysed_sec: float) -> dict[str, float]:
+    """How long he was certain, uncertain, lost, and lost because he left; the first three add up to all."""
+    lost = [sample for sample in samples if sample.state == State.LOST]
+    certain = sum(is_certain(sample) for sample in samples)
+    counted = {
+        "certain_sec": certain,
+        "uncertain_sec": len(samples) - certain - len(lost),
+        "lost_sec": len(lost),
+        "away_sec": sum(sample.reason == "left-picture" for sample in lost),
+    }
+    return {name: round(count * analysed_sec / len(samples), 4) for name, count in counted.items()}
 
 
 def lost_segments(samples: list[PathSample]) -> int:
