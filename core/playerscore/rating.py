@@ -5,7 +5,7 @@ beside them. A player who was never seen again gets low scores, not none: the re
 """
 
 import math
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,15 +19,6 @@ HIGH_SPEED_HEIGHTS_PER_SEC: Final = 5.5 / 1.8
 JITTER_WORST: Final = 0.25
 # 9 m/s2 is the artefact gate of commercial tracking data (accelerations above are errors), in heights of 1.8 m.
 ACCELERATION_GATE: Final = 9.0 / 1.8
-# tracking_quality is a product of powers, each exponent at least 0, so that no signal can be better by being worse.
-# A second in which his place is only guessed, or may be another's, is worth so much of one in which he is certain.
-UNCERTAIN_WORTH: Final = 0.5
-CERTAINTY_POWER: Final = 1.0
-# Torso colours of one man differ by light and posture: a likeness of this much is as good as a whole one.
-USUAL_SIMILARITY: Final = 0.85
-SIMILARITY_POWER: Final = 1.0
-AGREEMENT_POWER: Final = 1.3
-PLAUSIBLE_POWER: Final = 1.0
 # With less than a quarter of the time certain, motion and steadiness are known too little to count fully.
 VISIBLE_GATE: Final = 0.25
 # tracking_quality first (it says whether the rest can be believed); activity last (a proxy, not a skill).
@@ -38,6 +29,33 @@ WEIGHTS: Final = {
     "stability": 0.15,
     "activity_proxy": 0.10,
 }
+
+
+class Quality(NamedTuple):
+    """The constants of `tracking_quality`; exponents are never negative, so that worse is never better."""
+
+    uncertain_worth: float
+    """What a second is worth in which his place is a guess, or may be another's: 0..1 of a certain one."""
+    away_excused: float
+    """How much of the time after he left the picture is not held against his tracking, 0..1."""
+    certainty_power: float
+    usual_similarity: float
+    """Torso colours of one man differ by light and posture: likeness of this much is as good as a whole one."""
+    similarity_power: float
+    agreement_power: float
+    plausible_power: float
+
+
+# By hand; `training/fit_quality.py` fits them.
+QUALITY: Final = Quality(
+    uncertain_worth=0.5,
+    away_excused=1.0,
+    certainty_power=1.0,
+    usual_similarity=0.85,
+    similarity_power=1.0,
+    agreement_power=1.3,
+    plausible_power=1.0,
+)
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(ge=0, le=1e9)]
@@ -123,28 +141,26 @@ def rate(signals: Signals) -> Rating:
     return Rating(overall_score=overall(radar), radar=radar)
 
 
-def tracking_quality(s: Signals) -> float:
+def tracking_quality(s: Signals, by: Quality = QUALITY) -> float:
     """0..1. A product, because any one failing (unseen, exchanged, other kit, other way back) means a wrong man."""
-    factors = (
-        (s.certainty, CERTAINTY_POWER),
-        (min(1.0, s.jersey_similarity / USUAL_SIMILARITY), SIMILARITY_POWER),
-        (s.path_agreement, AGREEMENT_POWER),
-        (1 - s.implausible_motion_share, PLAUSIBLE_POWER),
+    alike = min(1.0, s.jersey_similarity / by.usual_similarity)
+    quality: float = (
+        followed_share(s, by)
+        * s.certainty**by.certainty_power
+        * alike**by.similarity_power
+        * s.path_agreement**by.agreement_power
+        * (1 - s.implausible_motion_share) ** by.plausible_power
     )
-    quality: float = followed_share(s) * math.prod(factor**power for factor, power in factors)
     return quality
 
 
-def followed_share(s: Signals) -> float:
-    """0..1. For how much of the time in which he may be in the picture he has a place; guesses count less.
-
-    The time after he left the picture is held against nobody: it only makes him less visible.
-    """
+def followed_share(s: Signals, by: Quality = QUALITY) -> float:
+    """0..1. For how much of the time in which he may be in the picture he has a place; guesses count less."""
     placed_sec = s.certain_sec + s.uncertain_sec
-    missed_sec = max(0.0, s.lost_sec - s.away_sec)
+    missed_sec = max(0.0, s.lost_sec - by.away_excused * s.away_sec)
     if not placed_sec:
         return 0.0
-    return (s.certain_sec + UNCERTAIN_WORTH * s.uncertain_sec) / (placed_sec + missed_sec)
+    return (s.certain_sec + by.uncertain_worth * s.uncertain_sec) / (placed_sec + missed_sec)
 
 
 def visibility(s: Signals) -> float:
@@ -172,10 +188,10 @@ def activity_proxy(s: Signals) -> float:
 
 
 def overall(radar: Radar) -> int:
-    """The weighted mean, capped by visibility: who was hardly seen cannot be rated highly."""
+    """The weighted mean, capped: who was hardly seen, or may be another man, cannot be rated highly."""
     values: dict[str, int] = radar.model_dump()
     mean: float = sum(weight * values[axis] for axis, weight in WEIGHTS.items())
-    return min(math.floor(mean + 0.5), radar.visibility)
+    return min(math.floor(mean + 0.5), radar.visibility, radar.tracking_quality)
 
 
 def _gate(s: Signals) -> float:

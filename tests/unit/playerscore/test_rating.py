@@ -52,7 +52,7 @@ def test_every_signal_has_a_rating_within_bounds(measured: Signals) -> None:
     rating = rate(measured)
 
     assert all(0 <= score <= 100 for score in [rating.overall_score, *rating.radar.model_dump().values()])
-    assert rating.overall_score <= rating.radar.visibility
+    assert rating.overall_score <= min(rating.radar.visibility, rating.radar.tracking_quality)
 
 
 @given(signals, st.sampled_from(sorted(BETTER)))
