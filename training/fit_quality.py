@@ -35,7 +35,7 @@ from playerscore_worker.detectors import load
 from playerscore_worker.follower import FollowedPath, Start, follow
 
 CACHE = Path(os.environ.get("PLAYERSCORE_CACHE", Path.home() / ".cache" / "playerscore"))
-FOLLOWING: Final = ("follower.py", "camera.py", "boxes.py", "frames.py", "following/*.py", "detectors/*")
+FOLLOWING: Final = ("follower.py", "camera.py", "boxes.py", "frames.py", "following/*.py", "detectors/embedded.*")
 RESULT = Path(__file__).resolve().parents[1] / "benchmarks" / "results" / "quality.json"
 Floats = NDArray[np.float64]
 
@@ -124,7 +124,7 @@ def estimates(told: Sequence[Told], by: Quality) -> Floats:
 
 def figures(told: Sequence[Told], estimated: Floats) -> dict[str, float]:
     """How estimates do on picks: rank correlation with the truth and with the coverage, mean error."""
-    truth, coverage = [one.truth for one in told], [one.coverage for one in told]
+    truth, coverage = np.array([(one.truth, one.coverage) for one in told]).T
     found = {
         "spearman_truth": spearmanr(estimated, truth)[0],
         "spearman_coverage": spearmanr(estimated, coverage)[0],
