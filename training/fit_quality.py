@@ -35,7 +35,14 @@ from playerscore_worker.detectors import load
 from playerscore_worker.follower import FollowedPath, Start, follow
 
 CACHE = Path(os.environ.get("PLAYERSCORE_CACHE", Path.home() / ".cache" / "playerscore"))
-FOLLOWING: Final = ("follower.py", "camera.py", "boxes.py", "frames.py", "following/*.py", "detectors/embedded.*")
+FOLLOWING: Final = (
+    "follower.py",
+    "camera.py",
+    "boxes.py",
+    "frames.py",
+    "following/*.py",
+    "detectors/embedded.*",
+)
 RESULT = Path(__file__).resolve().parents[1] / "benchmarks" / "results" / "quality.json"
 Floats = NDArray[np.float64]
 
