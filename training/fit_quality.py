@@ -14,7 +14,7 @@ import json
 import os
 import pickle
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -50,6 +50,7 @@ Floats = NDArray[np.float64]
 BY_HAND: Final = Quality(0.5, 1.0, 1.0, 0.85, 1.0, 1.3, 1.0)
 BOUNDS: Final = [(0, 1), (0, 1), (0, 4), (0.6, 1), (0.5, 3), (1.3, 3), (0, 3)]
 HELD: Final = 0.02
+NATS: Final = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ class Told:
 
     scene: str
     name: str
-    signals: Signals
+    signals: Mapping[float, Signals]
+    """By how many of the solver's nats are worth one."""
     coverage: float
     wrong_share: float
     """Frames on others or on nobody, of those on which he is seen."""
@@ -89,7 +91,8 @@ def _told(case: cases.Case, pick: cases.Pick, path: FollowedPath) -> Told:
     seen = max(1, int(judged.seen.sum()))
     astray = judged.wrong | judged.off | judged.ghost
     scene, name = case.name.rpartition("-")[0], f"{case.name} {pick.target} {pick.start}"
-    return Told(scene, name, signals.measure(path), float(judged.on.sum() / seen), float(astray.sum() / seen))
+    measured = {nats: signals.measure(path, nats) for nats in NATS}
+    return Told(scene, name, measured, float(judged.on.sum() / seen), float(astray.sum() / seen))
 
 
 def following_digest() -> str:
@@ -111,22 +114,29 @@ def all_told(seeds: Sequence[int], names: Sequence[str], picks: int) -> list[Tol
     return told
 
 
-def fitted(told: Sequence[Told]) -> Quality:
-    """The constants of least squared error, held near those set by hand: few picks cannot move them far."""
-    measured, truth = [one.signals for one in told], [one.truth for one in told]
+def fitted(told: Sequence[Told]) -> tuple[float, Quality]:
+    """(nats, constants) of least squared error, held near those set by hand: few picks cannot move them far."""
+    found = {nats: fitted_at(told, nats) for nats in NATS}
+    nats = min(found, key=lambda tried: found[tried][1])
+    return nats, found[nats][0]
+
+
+def fitted_at(told: Sequence[Told], nats: float) -> tuple[Quality, float]:
+    """(The best constants for margins of that worth, their loss.)"""
+    truth = np.array([one.truth for one in told])
 
     def loss(values: Floats) -> float:
-        by = Quality(*values)
-        errors = [tracking_quality(s, by) - true for s, true in zip(measured, truth, strict=True)]
-        pull = (values - np.array(BY_HAND)) / np.array([bound[1] - bound[0] for bound in BOUNDS])
+        errors = estimates(told, nats, Quality(*values)) - truth
+        pull = (values - np.array(BY_HAND)) / np.diff(BOUNDS, axis=1)[:, 0]
         return float(np.square(errors).sum() + HELD * np.square(pull).sum())
 
-    return Quality(*minimize(loss, BY_HAND, bounds=BOUNDS, method="Powell").x.round(2).tolist())
+    found = minimize(loss, BY_HAND, bounds=BOUNDS, method="Powell")
+    return Quality(*found.x.round(2).tolist()), float(found.fun)
 
 
-def estimates(told: Sequence[Told], by: Quality) -> Floats:
+def estimates(told: Sequence[Told], nats: float, by: Quality) -> Floats:
     """What each pick's tracking_quality would be, (n,), 0..1."""
-    return np.array([tracking_quality(one.signals, by) for one in told])
+    return np.array([tracking_quality(one.signals[nats], by) for one in told])
 
 
 def figures(told: Sequence[Told], estimated: Floats) -> dict[str, float]:
@@ -146,8 +156,8 @@ def left_out(told: Sequence[Told]) -> Floats:
     estimated = np.zeros(len(told))
     for scene in {one.scene for one in told}:
         own = np.array([one.scene == scene for one in told])
-        by = fitted([one for one in told if one.scene != scene])
-        estimated[own] = estimates([one for one in told if one.scene == scene], by)
+        nats, by = fitted([one for one in told if one.scene != scene])
+        estimated[own] = estimates([one for one in told if one.scene == scene], nats, by)
     return estimated
 
 
@@ -166,18 +176,18 @@ def main() -> int:
     cv2.setNumThreads(1)
     told = all_told(SETS[options.set][: options.seeds], options.scenes.split(","), options.picks)
     if options.check:
-        print(json.dumps(figures(told, estimates(told, QUALITY)), indent=1))
+        print(json.dumps(figures(told, estimates(told, signals.NATS, QUALITY)), indent=1))
         return 0
-    by = fitted(told)
+    nats, by = fitted(told)
     row = {
         "command": "make fit-quality",
         "set": options.set,
         "picks": len(told),
-        "constants": by._asdict(),
+        "constants": {"nats": nats, **by._asdict()},
         "figures": {
-            "fitted": figures(told, estimates(told, by)),
+            "fitted": figures(told, estimates(told, nats, by)),
             "scene_left_out": figures(told, left_out(told)),
-            "by_hand": figures(told, estimates(told, BY_HAND)),
+            "by_hand": figures(told, estimates(told, signals.NATS, BY_HAND)),
         },
     }
     RESULT.write_text(json.dumps(row, indent=1) + "\n")

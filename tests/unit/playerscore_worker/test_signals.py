@@ -100,6 +100,18 @@ def test_an_encounter_is_doubtful_when_its_answer_is_not_sure() -> None:
     assert (measured.encounters, measured.doubtful_encounters) == (3, 2)
 
 
+def test_an_encounter_leaves_less_certainty_behind_it_seen_from_the_confirmed_frame() -> None:
+    samples = [_sample(k, 100) for k in range(50)]
+    near, far = (PathDecision(Kind.CROSSING, sec, sec + 0.1, 1.5, START.box_xywh, None) for sec in (0.5, 1.5))
+    path = replace(_path(samples, near, far), start=replace(START, time_sec=1.0))
+
+    certainty = signals.certainties(path)
+
+    assert certainty[25] == 1
+    assert certainty[0] == certainty[-1] == pytest.approx(signals.chance(near))
+    assert signals.measure(path).certain_sec < signals.measure(_path(samples)).certain_sec
+
+
 def test_a_jump_across_the_pitch_is_implausible_motion() -> None:
     samples = [_sample(k, 100 + (400 if k >= 50 else 0)) for k in range(100)]
 
