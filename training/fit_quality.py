@@ -1,6 +1,6 @@
 """How the constants of `tracking_quality` were found: follow picks on rendered scenes, and fit what is true of them.
 
-    PYTHONPATH=benchmarks python training/fit_quality.py [--set train] [--seeds 1] [--picks 2]
+    PYTHONPATH=benchmarks python training/fit_quality.py [--seeds 1] [--picks 2]
 
 What is fitted to is the share of the frames on which a pick is seen that the box is truly his, wrong frames counted
 against it. The followed paths are kept outside of the checkout until the code that follows changes, so that other
