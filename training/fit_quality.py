@@ -49,7 +49,7 @@ Floats = NDArray[np.float64]
 # What one would say without figures, and how far figures may move it.
 BY_HAND: Final = Quality(0.5, 1.0, 1.0, 0.85, 1.0, 1.3, 1.0)
 BOUNDS: Final = [(0, 1), (0, 1), (0, 4), (0.6, 1), (0.5, 3), (1.3, 3), (0, 3)]
-HELD: Final = 0.02
+HELD: Final = 0.1
 NATS: Final = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
 
 
