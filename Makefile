@@ -172,6 +172,10 @@ images: ## Build the images
 install: ## Build, load and install the chart into the cluster
 	cluster/install.sh
 
+.PHONY: fit-quality
+fit-quality: setup ## Fit the constants of tracking_quality on rendered scenes again (15 min), into benchmarks/results
+	PYTHONPATH=benchmarks OMP_NUM_THREADS=1 $(RUN) python training/fit_quality.py
+
 train-detector: setup ## Render pictures and train the embedded detector again (about an hour on 2 cores)
 	$(UV) sync -q --frozen --inexact --group train
 	$(RUN) python training/train.py --steps 6500 --seed 1 --out out/train

@@ -102,8 +102,10 @@ def print_result(result: Result) -> None:
     out.print(table)
     seen = result.signals
     out.print(
-        f"{result.method}: seen {seen.supported_share:.0%} of {seen.analysed_sec:.1f} s, "
-        f"lost {seen.lost_segments} times" + (" (target forced)" if result.target_forced else "")
+        f"{result.method}: of {seen.analysed_sec:.1f} s certain {seen.certain_sec:.1f}, "
+        f"uncertain {seen.uncertain_sec:.1f}, lost {seen.lost_sec:.1f}; "
+        f"{seen.doubtful_encounters} of {seen.encounters} encounters doubtful"
+        + (" (target forced)" if result.target_forced else "")
     )
     for warning in result.warnings or []:
         out.print(f"Warning: {warning.code}: {warning.message}", markup=False)

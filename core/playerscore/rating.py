@@ -5,7 +5,7 @@ beside them. A player who was never seen again gets low scores, not none: the re
 """
 
 import math
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,8 +19,8 @@ HIGH_SPEED_HEIGHTS_PER_SEC: Final = 5.5 / 1.8
 JITTER_WORST: Final = 0.25
 # 9 m/s2 is the artefact gate of commercial tracking data (accelerations above are errors), in heights of 1.8 m.
 ACCELERATION_GATE: Final = 9.0 / 1.8
-# With less than a quarter of the frames supported, motion and steadiness are known too little to count fully.
-SUPPORT_GATE: Final = 0.25
+# With less than a quarter of the time certain, motion and steadiness are known too little to count fully.
+VISIBLE_GATE: Final = 0.25
 # tracking_quality first (it says whether the rest can be believed); activity last (a proxy, not a skill).
 WEIGHTS: Final = {
     "tracking_quality": 0.30,
@@ -29,6 +29,33 @@ WEIGHTS: Final = {
     "stability": 0.15,
     "activity_proxy": 0.10,
 }
+
+
+class Quality(NamedTuple):
+    """The constants of `tracking_quality`; exponents are never negative, so that worse is never better."""
+
+    uncertain_worth: float
+    """What a second is worth in which his place is a guess, or may be another's: 0..1 of a certain one."""
+    away_excused: float
+    """How much of the time after he left the picture is not held against his tracking, 0..1."""
+    certainty_power: float
+    usual_similarity: float
+    """Torso colours of one man differ by light and posture: likeness of this much is as good as a whole one."""
+    similarity_power: float
+    agreement_power: float
+    plausible_power: float
+
+
+# By hand; `training/fit_quality.py` fits them.
+QUALITY: Final = Quality(
+    uncertain_worth=0.5,
+    away_excused=1.0,
+    certainty_power=1.0,
+    usual_similarity=0.85,
+    similarity_power=1.0,
+    agreement_power=1.3,
+    plausible_power=1.0,
+)
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(ge=0, le=1e9)]
@@ -48,6 +75,20 @@ class Signals(_Flow):
     """Number of frames that the follower looked at."""
     supported_share: Share
     """Share of sampled frames in which a detection supported the player's box (coverage)."""
+    certain_sec: Positive
+    """Seconds in which he was seen and is with fair certainty (.9) the confirmed one."""
+    uncertain_sec: Positive
+    """Seconds in which his place is a guess between two sights, or he may as well be somebody else."""
+    lost_sec: Positive
+    """Seconds in which nobody is taken for him."""
+    away_sec: Positive
+    """Of the lost seconds, those after he had left the picture."""
+    certainty: Share
+    """Mean probability, where he has a place, that it is the confirmed one's: what the encounters left of it."""
+    encounters: Annotated[int, Field(ge=0, le=10**9)]
+    """How often he could have been exchanged or somebody could have been taken for him: crossings, losses, cuts."""
+    doubtful_encounters: Annotated[int, Field(ge=0, le=10**9)]
+    """Those of them that were decided with less than fair certainty, or not at all."""
     lost_segments: Annotated[int, Field(ge=0, le=10**9)]
     """How often the player was lost."""
     lost_segments_per_min: Positive
@@ -70,11 +111,11 @@ class Radar(_Flow):
     """Five scores, 0..100."""
 
     tracking_quality: Score
-    """Whether the followed person is the chosen one: support x colour x agreement x plausible motion."""
+    """How much of his time in the picture the followed person is the chosen one, as far as the signals tell."""
     activity_proxy: Score
     """How much he moved, against high-speed running; camera motion taken out, never a speed in km/h."""
     visibility: Score
-    """Share of the time in which he was seen."""
+    """Share of the time in which he was seen, and is he with fair certainty."""
     consistency: Score
     """Same colours and plausible, smooth motion all along."""
     stability: Score
@@ -93,17 +134,38 @@ def rate(signals: Signals) -> Rating:
     radar = Radar(
         tracking_quality=_percent(tracking_quality(signals)),
         activity_proxy=_percent(activity_proxy(signals)),
-        visibility=_percent(signals.supported_share),
+        visibility=_percent(visibility(signals)),
         consistency=_percent(consistency(signals)),
         stability=_percent(stability(signals)),
     )
     return Rating(overall_score=overall(radar), radar=radar)
 
 
-def tracking_quality(s: Signals) -> float:
-    """0..1. A product, because any one failing (unseen, other kit, other way back) means a wrong man."""
-    plausible = 1 - s.implausible_motion_share
-    return s.supported_share * s.jersey_similarity * s.path_agreement * plausible
+def tracking_quality(s: Signals, by: Quality = QUALITY) -> float:
+    """0..1. A product, because any one failing (unseen, exchanged, other kit, other way back) means a wrong man."""
+    alike = min(1.0, s.jersey_similarity / by.usual_similarity)
+    quality: float = (
+        followed_share(s, by)
+        * s.certainty**by.certainty_power
+        * alike**by.similarity_power
+        * s.path_agreement**by.agreement_power
+        * (1 - s.implausible_motion_share) ** by.plausible_power
+    )
+    return quality
+
+
+def followed_share(s: Signals, by: Quality = QUALITY) -> float:
+    """0..1. For how much of the time in which he may be in the picture he has a place; guesses count less."""
+    placed_sec = s.certain_sec + s.uncertain_sec
+    missed_sec = max(0.0, s.lost_sec - by.away_excused * s.away_sec)
+    if not placed_sec:
+        return 0.0
+    return (s.certain_sec + by.uncertain_worth * s.uncertain_sec) / (placed_sec + missed_sec)
+
+
+def visibility(s: Signals) -> float:
+    """0..1. The share of the time in which he was seen and is he with fair certainty."""
+    return min(1.0, s.certain_sec / s.analysed_sec) if s.analysed_sec else 0.0
 
 
 def consistency(s: Signals) -> float:
@@ -126,14 +188,14 @@ def activity_proxy(s: Signals) -> float:
 
 
 def overall(radar: Radar) -> int:
-    """The weighted mean, capped by visibility: who was hardly seen cannot be rated highly."""
+    """The weighted mean, capped: who was hardly seen, or may be another man, cannot be rated highly."""
     values: dict[str, int] = radar.model_dump()
     mean: float = sum(weight * values[axis] for axis, weight in WEIGHTS.items())
-    return min(math.floor(mean + 0.5), radar.visibility)
+    return min(math.floor(mean + 0.5), radar.visibility, radar.tracking_quality)
 
 
 def _gate(s: Signals) -> float:
-    return min(1.0, s.supported_share / SUPPORT_GATE)
+    return min(1.0, visibility(s) / VISIBLE_GATE)
 
 
 def _percent(share: float) -> int:

@@ -4,6 +4,7 @@ Motion is measured on stretches of supported frames only, with the camera's moti
 player's own box: a far player is as fast as a near one, and a panning camera is no activity.
 """
 
+import math
 from itertools import pairwise
 from typing import Any, Final
 
@@ -13,11 +14,17 @@ from scipy.signal import savgol_filter
 
 from playerscore.rating import Signals
 from playerscore_worker import boxes
-from playerscore_worker.follower import FollowedPath, PathSample
+from playerscore_worker.follower import FollowedPath, PathDecision, PathSample
 from playerscore_worker.following.joint import State
+from playerscore_worker.following.segment import Kind
 
 Floats = NDArray[np.float64]
 
+# Nine to one: less is told to the reader as uncertain, and does not count as seen.
+FAIR_CERTAINTY: Final = 0.9
+# A solver's margin promises more than it keeps, for its prices are not quite independent: so many of its nats are
+# worth one. `training/fit_quality.py` looks for it; by hand so far.
+NATS: Final = 3.0
 # Positions are smoothed by a parabola over this long: about one step of a runner, longer than a box's flicker.
 SMOOTHING_SEC: Final = 0.6
 # 12 m/s is beyond every sprinter; a person is about 1.8 m tall.
@@ -26,14 +33,15 @@ IMPLAUSIBLE_H_PER_SEC: Final = 12.0 / 1.8
 STEP_SEC: Final = 0.2
 
 
-def measure(path: FollowedPath) -> Signals:
+def measure(path: FollowedPath, nats: float = NATS) -> Signals:
     """The signals of one followed player; total, also for a player who was lost at once."""
-    samples = path.samples
+    samples, certainty = path.samples, certainties(path, nats)
     stretches = [_Stretch(part, path) for part in supported_stretches(samples, path.fps)]
     lost = lost_segments(samples)
     analysed_sec = max(1 / path.fps, samples[-1].time_sec - samples[0].time_sec + 1 / path.fps)
     supported = sum(sample.state == State.SUPPORTED for sample in samples)
     similar = [sample.similarity for sample in samples if sample.similarity is not None]
+    placed = np.array([sample.state != State.LOST for sample in samples])
     agreed = [sample.agreement for sample in samples if sample.agreement is not None]
     speeds = _joined([stretch.speeds for stretch in stretches])
     accelerations = _joined([stretch.accelerations for stretch in stretches])
@@ -43,6 +51,10 @@ def measure(path: FollowedPath) -> Signals:
         analysed_sec=round(analysed_sec, 4),
         sampled_frames=len(samples),
         supported_share=_share(supported / len(samples)),
+        **_known_seconds(samples, certainty, analysed_sec),
+        certainty=_share(certainty[placed].mean()) if placed.any() else 0.0,
+        encounters=len(path.decisions),
+        doubtful_encounters=sum(is_doubtful(decision, nats) for decision in path.decisions),
         lost_segments=lost,
         lost_segments_per_min=round(lost * 60 / analysed_sec, 4),
         jersey_similarity=_share(np.mean(similar)) if similar else 0.0,
@@ -54,6 +66,41 @@ def measure(path: FollowedPath) -> Signals:
         ),
         height_jitter=_share(np.median(jitter)) if len(jitter) else 0.0,
     )
+
+
+def certainties(path: FollowedPath, nats: float = NATS) -> Floats:
+    """How likely the confirmed one has each sample's box, (samples,), 0..1: what every encounter since left of it."""
+    times, start = np.array([sample.time_sec for sample in path.samples]), path.start.time_sec
+    left = np.ones(len(times))
+    for told in path.decisions:
+        if told.kind != Kind.DECLINED:
+            behind = times > max(start, told.begin_sec) if told.end_sec > start else times < told.end_sec
+            left[behind] *= chance(told, nats)
+    return np.minimum(left, [sample.certainty for sample in path.samples])
+
+
+def chance(decision: PathDecision, nats: float = NATS) -> float:
+    """How likely an encounter was decided rightly, .5..1."""
+    return 1 / (1 + math.exp(-max(0.0, decision.margin) / nats))
+
+
+def is_doubtful(decision: PathDecision, nats: float = NATS) -> bool:
+    """Whether an encounter was decided with less than fair certainty, or was not decided."""
+    return decision.kind == Kind.DECLINED or chance(decision, nats) < FAIR_CERTAINTY
+
+
+def _known_seconds(samples: list[PathSample], certainty: Floats, analysed_sec: float) -> dict[str, float]:
+    """How long he was certain, uncertain, lost, and lost because he left; the first three add up to all."""
+    lost = [sample for sample in samples if sample.state == State.LOST]
+    seen = np.array([sample.state == State.SUPPORTED for sample in samples])
+    certain = int((seen & (certainty >= FAIR_CERTAINTY)).sum())
+    counted = {
+        "certain_sec": certain,
+        "uncertain_sec": len(samples) - certain - len(lost),
+        "lost_sec": len(lost),
+        "away_sec": sum(sample.reason == "left-picture" for sample in lost),
+    }
+    return {name: round(count * analysed_sec / len(samples), 4) for name, count in counted.items()}
 
 
 def lost_segments(samples: list[PathSample]) -> int:

@@ -9,8 +9,9 @@ from playerscore.geometry import Box
 from playerscore.rating import rate
 from playerscore_worker import artifacts, signals
 from playerscore_worker.camera import STILL, CameraStep
-from playerscore_worker.follower import FollowedPath, PathSample, Start, in_time_order
+from playerscore_worker.follower import FollowedPath, PathDecision, PathSample, Start, in_time_order
 from playerscore_worker.following.joint import State
+from playerscore_worker.following.segment import Kind
 
 FPS, WIDTH, HEIGHT, TALL = 25.0, 1000, 500, 50.0
 START = Start(0.0, Box(0.1, 0.5, 0.02, 0.1))
@@ -26,6 +27,7 @@ def _sample(k: int, x_px: float, camera_px: float = 0.0) -> PathSample:
         similarity=0.9,
         agreement=True,
         overlapped_by=(),
+        certainty=1.0,
         reason=None,
         camera=CameraStep(np.array([[1.0, 0, camera_px], [0, 1.0, 0]]), 0.9),
     )
@@ -33,12 +35,18 @@ def _sample(k: int, x_px: float, camera_px: float = 0.0) -> PathSample:
 
 def _lost(sample: PathSample) -> PathSample:
     return replace(
-        sample, state=State.LOST, box_xywh=None, similarity=None, agreement=None, reason="left-picture"
+        sample,
+        state=State.LOST,
+        box_xywh=None,
+        similarity=None,
+        agreement=None,
+        certainty=0.0,
+        reason="left-picture",
     )
 
 
-def _path(samples: list[PathSample]) -> FollowedPath:
-    return FollowedPath(samples, START, FPS, WIDTH, HEIGHT)
+def _path(samples: list[PathSample], *decisions: PathDecision) -> FollowedPath:
+    return FollowedPath(samples, list(decisions), START, FPS, WIDTH, HEIGHT)
 
 
 def test_a_runners_speed_is_in_his_own_heights_a_second() -> None:
@@ -65,6 +73,43 @@ def test_a_player_who_leaves_is_less_visible_and_lost_once() -> None:
     assert left.lost_segments_per_min == pytest.approx(15)
     assert rate(left).radar.visibility < rate(stayed).radar.visibility
     assert rate(left).overall_score < rate(stayed).overall_score
+
+
+def test_seconds_are_certain_uncertain_or_lost() -> None:
+    samples = [_sample(k, 100 + k) for k in range(100)]
+    coasting = [replace(s, state=State.COASTING, similarity=None, agreement=None) for s in samples[30:40]]
+    doubted = [replace(sample, certainty=0.8) for sample in samples[40:60]]
+    unseen = [replace(_lost(sample), reason="ambiguous") for sample in samples[60:75]]
+    gone = [_lost(sample) for sample in samples[75:]]
+
+    measured = signals.measure(_path([*samples[:30], *coasting, *doubted, *unseen, *gone]))
+
+    seconds = measured.certain_sec, measured.uncertain_sec, measured.lost_sec, measured.away_sec
+    assert seconds == pytest.approx((30 / FPS, 30 / FPS, 40 / FPS, 25 / FPS))
+    assert measured.certainty == pytest.approx((40 + 20 * 0.8) / 60, abs=1e-4)
+
+
+def test_an_encounter_is_doubtful_when_its_answer_is_not_sure() -> None:
+    told = [
+        PathDecision(kind, 1.0, 1.4, margin, START.box_xywh, None)
+        for kind, margin in ((Kind.CROSSING, 8.0), (Kind.FOUND_AGAIN, 1.2), (Kind.DECLINED, 3.0))
+    ]
+
+    measured = signals.measure(_path([_sample(k, 100) for k in range(50)], *told))
+
+    assert (measured.encounters, measured.doubtful_encounters) == (3, 2)
+
+
+def test_an_encounter_leaves_less_certainty_behind_it_seen_from_the_confirmed_frame() -> None:
+    samples = [_sample(k, 100) for k in range(50)]
+    near, far = (PathDecision(Kind.CROSSING, sec, sec + 0.1, 1.5, START.box_xywh, None) for sec in (0.5, 1.5))
+    path = replace(_path(samples, near, far), start=replace(START, time_sec=1.0))
+
+    certainty = signals.certainties(path)
+
+    assert certainty[25] == 1
+    assert certainty[0] == certainty[-1] == pytest.approx(signals.chance(near))
+    assert signals.measure(path).certain_sec < signals.measure(_path(samples)).certain_sec
 
 
 def test_a_jump_across_the_pitch_is_implausible_motion() -> None:
