@@ -572,7 +572,7 @@ def _redirect(trail: _Trail, solution: _Solution, anchor: int, tried: set[tuple[
 def _strayed(trail: _Trail, solution: _Solution, last: int) -> bool:
     """Whether the proposal goes on with somebody who is not he."""
     strays: set[int] = set()
-    for node in _others(trail, solution):
+    for node in filter(trail.visits, _others(trail, solution)):
         late = np.flatnonzero(node.positions > last)
         strays |= {
             int(node.positions[k]) for k in late if trail.on(int(node.positions[k]), node.boxes_xyxy[k])
@@ -583,7 +583,8 @@ def _strayed(trail: _Trail, solution: _Solution, last: int) -> bool:
 def _others(trail: _Trail, solution: _Solution) -> Iterator[Node]:
     """The clear stretches of everybody else who was seen for a while, and at some time apart from the target.
 
-    Who never is apart from him is a second box of the detector on him, and has no claim to a place.
+    Who never is apart from him is a second box of the detector on him, and has no claim to a place. And nobody
+    vanishes in the open: a short stretch that the proposal went through is a box that both are in.
     """
     for chain in solution.others:
         nodes = [solution.nodes[k] for k in chain]
@@ -591,7 +592,13 @@ def _others(trail: _Trail, solution: _Solution) -> Iterator[Node]:
             sum(len(n.positions) for n in nodes) >= CLAIM_SIGHTS
             and sum(map(trail.apart, nodes)) >= APART_SIGHTS
         ):
-            yield from nodes
+            yield from (node for node in nodes if not _both_in_it(trail, solution, node))
+
+
+def _both_in_it(trail: _Trail, solution: _Solution, node: Node) -> bool:
+    brief = trail.scene.elapsed_sec(max(0, node.first), node.last) < SHARED_SEC
+    passes = node.last < len(trail.sights) - 1 and _kit_off(solution.reference, node) < KIT_LIMIT
+    return brief and passes and trail.visits(node)
 
 
 class _Assembly:
@@ -609,6 +616,7 @@ class _Assembly:
         self.certainty = [0.0] * count
         self.decisions: list[Decision] = []
         self._mine = [solution.nodes[index] for index in solution.mine]
+        self._rivals = list(_others(trail, solution))
         self._claims = self._claimed()
 
     def passage(self) -> Passage:
@@ -633,7 +641,7 @@ class _Assembly:
     def _claimed(self) -> dict[int, list[Floats]]:
         """Boxes of everybody else's clear sights, by position."""
         claims: dict[int, list[Floats]] = {}
-        for node in _others(self.trail, self.solution):
+        for node in self._rivals:
             for position, box in zip(node.positions.tolist(), node.boxes_xyxy, strict=True):
                 claims.setdefault(position, []).append(box)
         return claims
@@ -722,11 +730,17 @@ class _Assembly:
         doubted = self.solution.doubted
         belief = BELIEF_SEC if doubted else np.inf
         lost: str | None = None
+        # A touch in passing takes nothing from him; who goes on as somebody else is not he any more.
+        taken = {p for node in filter(self.trail.visits, self._rivals) for p in node.positions.tolist()}
         for position in range(max(0, last.last + 1), len(self.scene)):
             sight = self.trail.sights[position]
             far = self.scene.elapsed_sec(max(0, last.last), position) > belief
-            if lost is None and not far and self._free(position, sight):
-                self.sights[position] = sight
+            given = sight.box_xyxy is not None and position not in taken
+            if lost is None and not far and given:
+                free = self._free(position, sight)
+                self.sights[position] = (
+                    sight if free else replace(sight, state=State.COASTING, confidence=0.1)
+                )
                 continue
             lost = lost or ("ambiguous" if doubted else sight.reason or "occluded")
             if not self.scene.same_shot(max(0, last.last), position):
