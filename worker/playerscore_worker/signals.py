@@ -22,9 +22,9 @@ Floats = NDArray[np.float64]
 
 # Nine to one: less is told to the reader as uncertain, and does not count as seen.
 FAIR_CERTAINTY: Final = 0.9
-# A solver's margin promises more than it keeps, for its prices are not quite independent: so many of its nats are
-# worth one. By hand so far, towards where `training/fit_quality.py` leaned on its first ten picks (1).
-NATS: Final = 1.5
+# How many of a solver's nats are worth one: its prices are not quite independent, so it may promise more than it
+# keeps. `training/fit_quality.py` looks for it; its first ten picks leaned to 1.
+NATS: Final = 1.0
 # Positions are smoothed by a parabola over this long: about one step of a runner, longer than a box's flicker.
 SMOOTHING_SEC: Final = 0.6
 # 12 m/s is beyond every sprinter; a person is about 1.8 m tall.
