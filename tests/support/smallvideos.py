@@ -1,6 +1,8 @@
 """Small videos of many kinds, whose pictures say their own number."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -90,12 +92,25 @@ class Kind:
 def write(kind: Kind, folder: Path, *others: Kind) -> Path:
     """The video in that folder, with the others' tracks after its own."""
     file = folder / kind.name
-    with av.open(str(file), "w", format=kind.format, options=kind.muxer) as out:
+    with (
+        _ordinary_priority(),
+        av.open(str(file), "w", format=kind.format, options=kind.muxer) as out,
+    ):
         tracks = [(_track(out, each), each) for each in (kind, *others)]
         for stream, each in tracks:
             for frame in _frames(stream, each):
                 out.mux(stream.encode(frame))
     return file
+
+
+@contextmanager
+def _ordinary_priority() -> Iterator[None]:
+    """SVT-AV1 makes the thread of a root real-time: servers that it starts later would starve the machine."""
+    policy, priority = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, priority)
 
 
 def _track(out: Any, kind: Kind) -> Any:
