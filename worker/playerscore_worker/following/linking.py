@@ -19,6 +19,8 @@ from playerscore_worker.following.tracklets import End, Node
 
 Floats = NDArray[np.float64]
 
+# The prices below were set while looking at the real development clips, with rendered scenes of the set `choose`
+# beside them: figures on those clips flatter.
 FORBIDDEN: Final = 1e6
 # To come from nowhere, or to vanish, in the open; and at the border of the picture, or of what was looked at.
 OPEN_COST: Final = 7.0
