@@ -4,9 +4,12 @@ import hashlib
 import http.server
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -19,8 +22,8 @@ from builders import IMAGE
 from playerscore.errors import SourceError, VideoError, WorkerError
 from playerscore.resources import Detector, Video, VideoLimits, Weights
 from playerscore.tasks import TASK_VARIABLE, TERMINATION_MESSAGE_BYTES, Failure, PreviewTask
-from playerscore_worker import __main__ as worker
 from playerscore_worker import pod
+from playerscore_worker import verbs as worker
 from playerscore_worker.pod import Pod
 from videofiles import GOOD
 
@@ -168,7 +171,11 @@ def test_last_words_fit_whatever_alphabet_they_are_in(letter: str) -> None:
     assert len(words.model_dump_json().encode()) <= TERMINATION_MESSAGE_BYTES
 
 
-def test_a_waiting_container_leaves_at_once_when_it_is_told_to(files: Pod) -> None:
+@pytest.mark.parametrize(
+    "waits", [pytest.param(False, id="before its libraries"), pytest.param(True, id="waiting")]
+)
+def test_a_container_leaves_at_once_when_it_is_told_to(files: Pod, waits: bool) -> None:
+    """A container's first process ignores SIGTERM until it says otherwise; so does one that starts with it ignored."""
     task = PreviewTask(
         namespace="team-a",
         name="m",
@@ -177,18 +184,24 @@ def test_a_waiting_container_leaves_at_once_when_it_is_told_to(files: Pod) -> No
         video=Video(uri="s3://playerscore/team-a/x"),
         sources=["s3://playerscore/team-a"],
     )
-    # A second in, it waits for the reporter.
-    program = "import sys, threading, os, signal; from playerscore_worker.__main__ import main; "
-    program += "threading.Timer(1, os.kill, (os.getpid(), signal.SIGTERM)).start(); sys.exit(main(['fetch']))"
-
-    done = subprocess.run(
-        [sys.executable, "-c", program],
+    program = subprocess.Popen(
+        ["sh", "-c", 'trap "" TERM; exec "$@"', "sh", sys.executable, "-m", "playerscore_worker", "fetch"],
         env=os.environ | {TASK_VARIABLE: task.model_dump_json(by_alias=True, exclude_none=True)},
-        timeout=60,
-        check=False,
     )
+    while not _catches(program.pid, signal.SIGTERM):
+        assert program.poll() is None
+    if waits:
+        time.sleep(3)
+    else:
+        assert "pydantic" not in Path(f"/proc/{program.pid}/maps").read_text()
+    program.terminate()
 
-    assert done.returncode == 143
+    assert program.wait(timeout=20) == 143
+
+
+def _catches(pid: int, number: int) -> bool:
+    caught = re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
+    return caught is not None and bool(int(caught[1], 16) >> (number - 1) & 1)
 
 
 @pytest.mark.parametrize(
