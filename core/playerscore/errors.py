@@ -56,6 +56,11 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "A warning of the result: the confirmed person fills the picture, so little around him is seen.",
         "Confirm him on a wider picture.",
     ),
+    "PITCH_UNSEEN": Entry(
+        422,
+        "A warning of the result: no grass is seen around the confirmed person, so it may be another sport.",
+        "Confirm him on a frame that shows the pitch; on snow, sand or a hall's floor, read the scores with care.",
+    ),
     "NOT_READY": Entry(
         409,
         "The job lacks a selection that an analysis needs; `missing` names it.",

@@ -22,6 +22,8 @@ ACCELERATION_GATE: Final = 9.0 / 1.8
 # With less than a quarter of the time certain, motion and steadiness are known too little to count fully.
 VISIBLE_GATE: Final = 0.25
 # tracking_quality first (it says whether the rest can be believed); activity last (a proxy, not a skill).
+# What the rating knows of is football: of anything else it says nothing with confidence.
+UNSURE_LIMIT: Final = 50
 WEIGHTS: Final = {
     "tracking_quality": 0.30,
     "visibility": 0.25,
@@ -37,7 +39,7 @@ class Quality(NamedTuple):
     uncertain_worth: float
     """What a second is worth in which his place is a guess, or may be another's: 0..1 of a certain one."""
     away_excused: float
-    """How much of the time after he left the picture is not held against his tracking, 0..1."""
+    """How much of the time after he left the picture, or in other shots, is not held against his tracking, 0..1."""
     certainty_power: float
     usual_similarity: float
     """Torso colours of one man differ by light and posture: likeness of this much is as good as a whole one."""
@@ -82,7 +84,7 @@ class Signals(_Flow):
     lost_sec: Positive
     """Seconds in which nobody is taken for him."""
     away_sec: Positive
-    """Of the lost seconds, those after he had left the picture."""
+    """Of the lost seconds, those in which he need not be in the picture: after he left it, and in other shots."""
     certainty: Share
     """Mean probability, where he has a place, that it is the confirmed one's: what the encounters left of it."""
     encounters: Annotated[int, Field(ge=0, le=10**9)]
@@ -139,6 +141,13 @@ def rate(signals: Signals) -> Rating:
         stability=_percent(stability(signals)),
     )
     return Rating(overall_score=overall(radar), radar=radar)
+
+
+def unsure(rating: Rating) -> Rating:
+    """The same, of what may be no football: no higher than `UNSURE_LIMIT` in what is believed and in all."""
+    limited = min(UNSURE_LIMIT, rating.radar.tracking_quality)
+    radar = rating.radar.model_copy(update={"tracking_quality": limited})
+    return Rating(overall_score=min(overall(radar), UNSURE_LIMIT), radar=radar)
 
 
 def tracking_quality(s: Signals, by: Quality = QUALITY) -> float:

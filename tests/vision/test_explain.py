@@ -1,8 +1,11 @@
 """Why he is where he is said to be, and what is said of a confirmed box, on rendered matches."""
 
+from itertools import islice
 from pathlib import Path
 
+import av
 import cv2
+import numpy as np
 
 from builders import IMAGE
 from matches import Match
@@ -95,7 +98,7 @@ def test_half_a_man_and_nobody_are_told(match: Match, detector: Detector) -> Non
     assert _codes(match, _nowhere(match), detector) == ["TARGET_EMPTY"]
 
 
-def _analysed(match: Match, box: Box) -> Analysed:
+def _analysed(match: Match, box: Box, video: Path | None = None) -> Analysed:
     task = AnalysisTask(
         namespace="default",
         name="match-1",
@@ -112,7 +115,7 @@ def _analysed(match: Match, box: Box) -> Analysed:
         target_forced=True,
         analysis=Analysis(start_sec=1.0, end_sec=3.0, max_fps=10),
     )
-    return run_analysis(task, match.video, "c" * 64, lambda share, message: None)
+    return run_analysis(task, video or match.video, "c" * 64, lambda share, message: None)
 
 
 def test_a_box_with_nobody_in_it_scores_nobody(match: Match, tmp_path: Path) -> None:
@@ -130,3 +133,23 @@ def test_a_far_man_is_followed_as_far_as_it_can_be_and_told(match: Match, detect
     small = _apart(match)._replace(w=4 / match.truth.width, h=8 / match.truth.height)
 
     assert _codes(match, small, detector) == ["TARGET_SMALL"]
+
+
+def test_another_sport_is_never_scored_with_confidence(match: Match, tmp_path: Path) -> None:
+    """The same people, as sharp and as easily followed, on the floor of a hall."""
+    hall = tmp_path / "hall.mp4"
+    with av.open(str(match.video)) as grass, av.open(str(hall), "w") as floor:
+        stream = floor.add_stream("libx264", rate=25, width=match.truth.width, height=match.truth.height)
+        for frame in islice(grass.decode(video=0), 100):
+            hsv = cv2.cvtColor(frame.to_ndarray(format="bgr24"), cv2.COLOR_BGR2HSV)
+            hsv[..., 0] = np.where((hsv[..., 0] > 24) & (hsv[..., 0] < 96), 12, hsv[..., 0])
+            picture = cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)
+            floor.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "bgr24")))
+        floor.mux(stream.encode(None))
+
+    on_grass, in_hall = (_analysed(match, _apart(match), video).result for video in (None, hall))
+
+    assert not on_grass.warnings
+    assert [warning.code for warning in in_hall.warnings or []] == ["PITCH_UNSEEN"]
+    assert on_grass.radar.tracking_quality > 50 >= in_hall.radar.tracking_quality > 0
+    assert in_hall.overall_score <= 50

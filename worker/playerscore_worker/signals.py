@@ -22,6 +22,8 @@ Floats = NDArray[np.float64]
 
 # Nine to one: less is told to the reader as uncertain, and does not count as seen.
 FAIR_CERTAINTY: Final = 0.9
+# Lost for these reasons, he need not be in the picture: close-ups, replays and crowds mostly do not show him.
+AWAY: Final = frozenset({"left-picture", "cut"})
 # How many of a solver's nats are worth one: its prices are not quite independent, so it may promise more than it
 # keeps. `training/fit_quality.py` looks for it; its first ten picks leaned to 1.
 NATS: Final = 1.0
@@ -90,7 +92,7 @@ def is_doubtful(decision: PathDecision, nats: float = NATS) -> bool:
 
 
 def _known_seconds(samples: list[PathSample], certainty: Floats, analysed_sec: float) -> dict[str, float]:
-    """How long he was certain, uncertain, lost, and lost because he left; the first three add up to all."""
+    """How long he was certain, uncertain, lost, and lost for want of the picture; the first three add up to all."""
     lost = [sample for sample in samples if sample.state == State.LOST]
     seen = np.array([sample.state == State.SUPPORTED for sample in samples])
     certain = int((seen & (certainty >= FAIR_CERTAINTY)).sum())
@@ -98,7 +100,7 @@ def _known_seconds(samples: list[PathSample], certainty: Floats, analysed_sec: f
         "certain_sec": certain,
         "uncertain_sec": len(samples) - certain - len(lost),
         "lost_sec": len(lost),
-        "away_sec": sum(sample.reason == "left-picture" for sample in lost),
+        "away_sec": sum(sample.reason in AWAY for sample in lost),
     }
     return {name: round(count * analysed_sec / len(samples), 4) for name, count in counted.items()}
 

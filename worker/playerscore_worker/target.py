@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from playerscore import names
 from playerscore.resources import ResultWarning
-from playerscore_worker import boxes
+from playerscore_worker import boxes, grass
 from playerscore_worker.detectors import Detections, Detector
 from playerscore_worker.detectors.base import drop_other_scales
 from playerscore_worker.follower import FollowedPath, PathSample, Start, State
@@ -40,6 +40,7 @@ MESSAGES: Final = {
     "TARGET_PARTIAL": "The confirmed box holds only a part of a person",
     "TARGET_SMALL": "The confirmed person is less than 12 pixels high",
     "TARGET_LARGE": "The confirmed person fills the picture",
+    "PITCH_UNSEEN": "No grass is seen around the confirmed person: it may be another sport",
 }
 
 
@@ -54,6 +55,8 @@ class Look:
     """On the confirmed frame."""
     beside: list[Detections]
     """On frames just before and after."""
+    pitch: bool = True
+    """Whether a pitch is seen on any of them."""
 
 
 def look(video: Path, start: Start, detector: Detector, limits: Limits | None = None) -> Look:
@@ -65,7 +68,8 @@ def look(video: Path, start: Start, detector: Detector, limits: Limits | None = 
         frames = list(decoder.read(max(0.0, start.time_sec - reach_sec), start.time_sec + reach_sec))
     frames.sort(key=lambda frame: abs(frame.time_sec - start.time_sec))
     found = [_around(frame, box, detector) for frame in frames] or [Detections.none()]
-    return Look(box, info.height, found[0], found[1:])
+    pitch = any(grass.pitch_mask(frame.image) is not None for frame in frames)
+    return Look(box, info.height, found[0], found[1:], pitch)
 
 
 def _around(frame: Frame, box_xyxy: NDArray[np.float64], detector: Detector) -> Detections:
@@ -83,6 +87,8 @@ def warnings(seen: Look) -> list[ResultWarning]:
 
 def _codes(seen: Look) -> Iterator[str]:
     tall = float(seen.box_xyxy[3] - seen.box_xyxy[1])
+    if not seen.pitch:
+        yield "PITCH_UNSEEN"
     if tall < SMALL_PX:
         # Nobody can say whether there is a person in so few pixels.
         yield "TARGET_SMALL"
@@ -125,6 +131,11 @@ def _is_part(box_xyxy: NDArray[np.float64], found: Detections) -> bool:
     """Whether the box lies within a person who is clearly larger."""
     share = _shared(box_xyxy, found) / np.maximum(boxes.areas(found.boxes_xyxy), 1e-9)
     return bool(((_covered(box_xyxy, found) >= INSIDE) & (share < PART)).any())
+
+
+def is_foreign(told: list[ResultWarning]) -> bool:
+    """Whether what was filmed may be no football."""
+    return any(warning.code == "PITCH_UNSEEN" for warning in told)
 
 
 def is_empty(told: list[ResultWarning]) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 
 from playerscore import names
 from playerscore.errors import VideoError
-from playerscore.rating import METHOD, Rating, rate
+from playerscore.rating import METHOD, Rating, rate, unsure
 from playerscore.resources import (
     Detector as DetectorChoice,
 )
@@ -101,7 +101,7 @@ def run_analysis(
     if target.is_empty(warnings):
         path = target.disowned(path)
     measured = signals.measure(path)
-    rating = rate(measured)
+    rating = unsure(rate(measured)) if target.is_foreign(warnings) else rate(measured)
     result = Result(
         overall_score=rating.overall_score,
         radar=rating.radar,

@@ -48,5 +48,14 @@ def test_a_box_is_judged_by_who_is_in_it(
     assert _codes(box, *people) == codes
 
 
+def test_where_no_pitch_is_seen_it_may_be_another_sport() -> None:
+    look = Look(np.array(MAN, np.float64), PICTURE_PX, _found(MAN), [], pitch=False)
+
+    told = target.warnings(look)
+
+    assert [warning.code for warning in told] == ["PITCH_UNSEEN"]
+    assert target.is_foreign(told)
+
+
 def test_a_person_who_is_missed_on_the_confirmed_frame_is_there_on_the_next() -> None:
     assert _codes(MAN, beside=_found(MAN)) == []

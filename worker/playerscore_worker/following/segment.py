@@ -205,6 +205,8 @@ class _Trail:
         if box is not None:
             self.sights[anchor] = Sight(State.SUPPORTED, box, 1.0, (), None)
             self._walk(Follower.start(scene, anchor, box), range(anchor - 1, -1, -1))
+        else:
+            self.sights[anchor] = replace(LOST, reason=entered.lost)
         self._walk(entered.copy(), range(anchor + 1, len(scene)))
 
     def _walk(self, follower: Follower, positions: range) -> None:
@@ -691,6 +693,14 @@ class _Assembly:
         size = sizes[0] ** (1 - share) * sizes[1] ** share
         return np.asarray(boxes.around(middle[None], size[None])[0], np.float64)
 
+    def _box_at(self, node: Node, position: int) -> Floats:
+        """The box of somebody's nearest clear sight, carried by the camera's motion alone."""
+        k = int(np.abs(node.positions - position).argmin())
+        near, box = max(0, int(node.positions[k])), node.boxes_xyxy[k]
+        middle = self.scene.carry(near, position, boxes.centres(box[None]))
+        size = (box[2:] - box[:2])[None] * self.scene.zoom(near, position)
+        return np.asarray(boxes.around(middle, size)[0], np.float64)
+
     def _between(self, before: Node, after: Node, link: Link) -> None:
         """The part between two clear stretches of his, from both of its ends."""
         begin, end = max(0, before.last + 1), after.first
@@ -704,7 +714,7 @@ class _Assembly:
                 box = self._bridge(before.last, before.boxes_xyxy[-1], end, after.boxes_xyxy[0], position)
                 self.sights[position] = Sight(State.COASTING, box, 0.1, (), None)
         kind = Kind.CROSSING if guess else Kind.FOUND_AGAIN
-        rival = None if link.rival is None else self.solution.nodes[link.rival].boxes_xyxy[0]
+        rival = None if link.rival is None else self._box_at(self.solution.nodes[link.rival], end)
         if end - begin > 1 or before.tracklet != after.tracklet:
             self.decisions.append(Decision(kind, begin, end, link.margin, after.boxes_xyxy[0], rival))
 
@@ -747,18 +757,23 @@ class _Assembly:
                 lost = "cut"
             self.sights[position] = replace(LOST, reason=lost)
         if doubted is not None:
-            rival = None if doubted.rival is None else self.solution.nodes[doubted.rival].boxes_xyxy[0]
-            to = None if doubted.to is None else self.solution.nodes[doubted.to]
-            end = len(self.scene) - 1 if to is None else to.first
-            box = None if to is None else to.boxes_xyxy[0]
+            to, rival_node = (
+                None if k is None else self.solution.nodes[k] for k in (doubted.to, doubted.rival)
+            )
+            ends = [n.first for n in (to, rival_node) if n is not None]
+            end = max([*ends, last.last]) if ends else len(self.scene) - 1
+            box, rival = (None if n is None else self._box_at(n, end) for n in (to, rival_node))
             self.decisions.append(Decision(Kind.DECLINED, last.last, end, doubted.margin, box, rival))
 
     def _before(self, first: Node) -> None:
         """Before his first clear stretch: what following back proposed, or he is still lost."""
+        known = self.known
+        unplaced = known.box_xyxy is None and known.place_px is None
+        lost = replace(LOST, reason="cut" if unplaced else known.reason)
         for position in range(min(first.first, len(self.scene))):
             sight = self.trail.sights[position]
-            usable = self.known.box_xyxy is not None and self._free(position, sight)
-            self.sights[position] = sight if usable else LOST
+            usable = known.box_xyxy is not None and self._free(position, sight)
+            self.sights[position] = sight if usable else lost
 
     def _certainties(self) -> None:
         """How likely each sight is his: the product of the steps between it and the known one."""
@@ -831,11 +846,12 @@ class _Assembly:
         """Who was seen together with him, in the frames where he is seen clearly."""
         census = self.known.census
         others = [self.solution.nodes[k] for chain in self.solution.others for k in chain]
-        off = [_kit_off(self.solution.reference, node) for node in others]
+        others = [node for node in others if node.sights >= KNOWN_SIGHTS]
+        off = [self.solution.reference.distance(node.colours) for node in others]
         for position in range(0, len(self.scene), CENSUS_FRAMES):
             if self.sights[position].state == State.SUPPORTED:
                 here = [d for d, n in zip(off, others, strict=True) if n.first <= position <= n.last]
-                census = census.joined(sum(d > KIT_LIMIT for d in here), sum(d <= KIT_LIMIT for d in here))
+                census = census.joined(sum(d > NEAR_KIT for d in here), sum(d <= NEAR_KIT for d in here))
         return census
 
     def _others_at(self, commit: int) -> list[Floats]:
