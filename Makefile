@@ -134,6 +134,10 @@ bench-cli: setup ## How fast the command line starts, against kubectl and Python
 krew: setup ## The plugin's archives and manifest for krew, for every platform, into out/krew
 	$(RUN) python cli/krew/build.py
 
+.PHONY: bench-clusters
+bench-clusters: setup ## Jobs at every stage while API, store, node or registry are away (25 min), into benchmarks/results
+	eval "$$(cluster/docker.sh env)" && $(RUN) python benchmarks/clusters.py
+
 .PHONY: bench-following
 bench-following: setup ## How well the confirmed player is followed, rendered and real (15 min), into benchmarks/results
 	$(RUN) python benchmarks/following.py

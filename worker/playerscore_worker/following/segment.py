@@ -35,6 +35,8 @@ KIT_LIMIT: Final = 0.36
 # And nobody nearer than this is anybody but him or a team-mate.
 SURE_KIT: Final = 0.25
 NEAR_KIT: Final = 0.32
+# Whose kit is his own has nobody beside him within this of it.
+KIT_GAP: Final = 0.1
 # A wrong frame costs as much as three lost ones: less sure than three to one, he is lost.
 DOUBT: Final = float(np.log(3.0))
 # Of one box with two owners, less than this tells which of them it is.
@@ -479,31 +481,29 @@ def _strangers(known: Known, nodes: list[Node]) -> NDArray[np.bool_]:
 def _after_cut(scene: Scene, nodes: list[Node], known: Known) -> Floats:
     """Price of each node, (n,), to be his after a cut: only a kit that nobody else wears says so."""
     price = np.full(len(nodes), linking.FORBIDDEN)
+    if not known.census.unique:
+        return price
     first_cut = next((p for p in range(1, len(scene)) if scene.is_cut(p - 1, p)), len(scene))
     there = [k for k, node in enumerate(nodes) if node.first >= 0 and node.last < first_cut]
     there = [k for k in there if nodes[k].scores.mean() >= SURE_SCORE]
-    near = [k for k in there if _kit_off(known.reference, nodes[k]) < NEAR_KIT]
-    if not known.census.unique or _together(nodes, near):
-        return price
-    for k in near:
-        crowd = [o for o in there if o not in near and _alike_in_size(nodes[o], nodes[k])]
-        if _kit_off(known.reference, nodes[k]) < SURE_KIT and len(crowd) >= CROWD:
+    off = {k: _kit_off(known.reference, nodes[k]) for k in there}
+    for k in there:
+        beside = [o for o in there if o != k and _at_once(nodes[o], nodes[k])]
+        crowd = [o for o in beside if _alike_in_size(nodes[o], nodes[k])]
+        alone = all(off[o] - off[k] > KIT_GAP for o in beside)
+        if off[k] < SURE_KIT and alone and len(crowd) >= CROWD:
             price[k] = FOUND_BY_KIT
     return price
 
 
+def _at_once(node: Node, other: Node) -> bool:
+    """Whether two people are in the picture at the same time."""
+    return node.first <= other.last and other.first <= node.last
+
+
 def _alike_in_size(node: Node, other: Node) -> bool:
-    """Whether two people are in the picture at once, seen by the same camera from about as far."""
-    at_once = node.first <= other.last and other.first <= node.last
-    return at_once and bool(
-        abs(np.log(np.median(node.heights) / np.median(other.heights))) < np.log(CROWD_RATIO)
-    )
-
-
-def _together(nodes: list[Node], chosen: list[int]) -> bool:
-    """Whether any two of the nodes are of different people: they are in the picture at once."""
-    spans = sorted((nodes[k].first, nodes[k].last) for k in chosen)
-    return any(later[0] <= earlier[1] for earlier, later in pairwise(spans))
+    """Whether two people are seen by the same camera from about as far."""
+    return bool(abs(np.log(np.median(node.heights) / np.median(other.heights))) < np.log(CROWD_RATIO))
 
 
 def _kit_off(reference: Reference, node: Node) -> float:

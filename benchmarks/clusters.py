@@ -1,0 +1,262 @@
+"""What a real cluster's troubles cost: parts of it go away for two minutes while jobs are at every stage.
+
+`make bench-clusters` (25 min) uses the project's cluster: real kubelet, real images, the real chart. For each outage
+four jobs are brought to a stage, the part is taken away, and given back; a job is lost that does not end COMPLETED by
+itself, with one result and every artifact that the result names. `results/clusters.json` has the seconds each took.
+"""
+
+import argparse
+import contextlib
+import json
+import secrets
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import machine
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+
+from kubeletwords import corpus
+from livecluster import (
+    JOBS_NAMESPACE,
+    SYSTEM_NAMESPACE,
+    Cluster,
+    best_track,
+    condition,
+    previewed,
+    run,
+    step,
+    until,
+    upload,
+)
+from playerscore_clips.match import ClipSettings, render_clip
+from playerscore_operator import troubles
+
+RESULT = ROOT / "benchmarks" / "results" / "clusters.json"
+NODE = "playerscore-control-plane"
+KEPT_IMAGE = "playerscore.invalid/kept:1"
+ARTIFACTS = 6
+"""Pictures, clip, track and log of decisions."""
+AWAY_SECONDS = 120.0
+PATIENCE_SECONDS = 900.0
+STAGES = ("created", "previewing", "enqueued", "analysing")
+Json = dict[str, Any]
+
+
+class Jobs:
+    """Four jobs of one clip, each at a stage of its own."""
+
+    def __init__(self, cluster: Cluster, video_uri: str) -> None:
+        self._cluster, self._uri = cluster, video_uri
+        self._run = secrets.token_hex(3)
+
+    def name(self, stage: str) -> str:
+        return f"outage-{self._run}-{stage}"
+
+    def bring(self) -> None:
+        """Each to its stage; the last ones just now."""
+        for stage in ("enqueued", "analysing"):
+            self._cluster.create_job(self.name(stage), {"video": {"uri": self._uri}})
+        for stage in ("enqueued", "analysing"):
+            self._cluster.job_until(self.name(stage), previewed, PATIENCE_SECONDS)
+        self._select("analysing")
+        self._working("analysing")
+        self._cluster.create_job(self.name("previewing"), {"video": {"uri": self._uri}})
+        self._working("previewing")
+        self._select("enqueued")
+        self._cluster.create_job(self.name("created"), {"video": {"uri": self._uri}})
+
+    def finish(self) -> list[Json]:
+        """Pick for those that had no preview before; then how each ended."""
+        for stage in ("created", "previewing"):
+            with contextlib.suppress(AssertionError):
+                self._cluster.job_until(self.name(stage), previewed, PATIENCE_SECONDS)
+                self._select(stage)
+        return [self._ended(stage) for stage in STAGES]
+
+    def remove(self) -> None:
+        for stage in STAGES:
+            names = ("scoringjob", self.name(stage), "--ignore-not-found")
+            self._cluster.kubectl("-n", JOBS_NAMESPACE, "delete", *names)
+
+    def _select(self, stage: str) -> None:
+        name = self.name(stage)
+        frame, track = best_track(self._cluster.get("scoringjob", name)["status"]["preview"])
+        target = {"frame_key": frame["frame_key"], "bbox": track["bbox"], "confirmed": True}
+        pick = {"frame_key": frame["frame_key"], "track_id": track["track_id"]}
+        self._cluster.patch_spec(name, {"player_ref": pick, "target": target})
+        self._cluster.patch_spec(name, {"suspend": False})
+
+    def _working(self, stage: str) -> None:
+        """Wait until the container of its newest pod works."""
+        job = self._cluster.get("scoringjob", self.name(stage))
+        until(
+            lambda: self._cluster.children(job, "pods"),
+            lambda pods: any(_works(pod) for pod in pods),
+            PATIENCE_SECONDS,
+            f"{stage} works",
+            lambda pods: json.dumps([pod["status"] for pod in pods])[:2000],
+        )
+
+    def _ended(self, stage: str) -> Json:
+        """Whether it was lost, and how long it took since it was made."""
+        name = self.name(stage)
+        with contextlib.suppress(AssertionError):
+            self._cluster.finished(name, PATIENCE_SECONDS)
+        job = self._cluster.get("scoringjob", name)
+        status, told = job.get("status", {}), condition(job, "Succeeded")
+        done = [pod for pod in self._cluster.children(job, "pods") if _analysed(pod)]
+        begin, end = job["metadata"]["creationTimestamp"], told.get("lastTransitionTime")
+        return {
+            "stage": stage,
+            "kept": step(job) == "COMPLETED"
+            and len(status.get("artifacts", [])) >= ARTIFACTS
+            and len(done) == 1,
+            "ended": told.get("reason", step(job)),
+            "attempts": status.get("run", {}).get("attempt"),
+            "seconds": end and (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).seconds,
+        }
+
+
+def _attempt(pod: Json) -> str:
+    return str(pod["metadata"]["labels"]["playerscore.dev/attempt"])
+
+
+def _analysed(pod: Json) -> bool:
+    return _attempt(pod) != "preview" and pod["status"].get("phase") == "Succeeded"
+
+
+def _works(pod: Json) -> bool:
+    states = pod["status"].get("containerStatuses", [])
+    return any(item["name"] == "analyze" and "running" in item["state"] for item in states)
+
+
+# --- what goes away -----------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _scaled_away(cluster: Cluster, deployment: str) -> Iterator[None]:
+    here = ("-n", SYSTEM_NAMESPACE)
+    count = cluster.kubectl(*here, "get", "deploy", deployment, "-o", "jsonpath={.spec.replicas}")
+    cluster.kubectl(*here, "scale", "deploy", deployment, "--replicas=0")
+    try:
+        yield
+    finally:
+        cluster.kubectl(*here, "scale", "deploy", deployment, f"--replicas={count}")
+        cluster.kubectl(*here, "rollout", "status", "deploy", deployment, "--timeout=180s")
+
+
+@contextlib.contextmanager
+def _kubelet_stopped() -> Iterator[None]:
+    run("docker", "exec", NODE, "systemctl", "stop", "kubelet")
+    try:
+        yield
+    finally:
+        run("docker", "exec", NODE, "systemctl", "start", "kubelet")
+
+
+@contextlib.contextmanager
+def _image_missing(cluster: Cluster) -> Iterator[None]:
+    """The node has not got the worker's image any more, and no registry gives it."""
+    image = "docker.io/" + cluster.get("scoringruntime", "cpu")["spec"]["image"]
+    images = ("docker", "exec", NODE, "ctr", "-n", "k8s.io", "images")
+    run(*images, "tag", "--force", image, KEPT_IMAGE)
+    run(*images, "rm", image)
+    try:
+        yield
+    finally:
+        run(*images, "tag", "--force", KEPT_IMAGE, image)
+        run(*images, "rm", KEPT_IMAGE)
+
+
+def outages(cluster: Cluster) -> dict[str, AbstractContextManager[None]]:
+    """What goes away, by name."""
+    return {
+        "api": _scaled_away(cluster, "playerscore-api"),
+        "store": _scaled_away(cluster, "playerscore-store"),
+        "node": _kubelet_stopped(),
+        "registry": _image_missing(cluster),
+    }
+
+
+def _request(cluster: Cluster, requests: Json) -> Json:
+    """Let worker pods request that; what they requested before."""
+    before: Json = cluster.get("scoringruntime", "cpu")["spec"]["resources"]["requests"]
+    patch = json.dumps({"spec": {"resources": {"requests": requests}}})
+    cluster.kubectl("patch", "scoringruntime", "cpu", "--type=merge", "-p", patch)
+    return before
+
+
+def _video(client: httpx.Client) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        clip = render_clip(ClipSettings(seed=90_211, seconds=5.0, width=960, height=540), Path(folder))
+        return upload(client, clip.video, f"outage-{secrets.token_hex(3)}.mp4")
+
+
+def _all(cluster: Cluster, uri: str, only: str | None) -> Json:
+    """How the jobs of each outage ended."""
+    rows: Json = {}
+    for name, outage in outages(cluster).items():
+        if only and name not in only.split(","):
+            continue
+        jobs = Jobs(cluster, uri)
+        try:
+            jobs.bring()
+            with outage:
+                print(f"{name} is away for {AWAY_SECONDS:.0f} s", flush=True)
+                time.sleep(AWAY_SECONDS)
+            rows[name] = jobs.finish()
+            print(json.dumps(rows[name], indent=1), flush=True)
+        finally:
+            jobs.remove()
+    return rows
+
+
+def _messages() -> Json:
+    """How many of a cluster's messages are known, and the share that the table puts into its row."""
+    found = corpus()
+    rows = [(message, troubles.find(message.place, *message.told)) for message in found]
+    right = sum(
+        message.then == "memory" or (row is not None and row.slug == message.row) for message, row in rows
+    )
+    return {"kubelet_messages": len(found), "messages_classified_right": right / len(found)}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", help="names of outages, with commas")
+    chosen = parser.parse_args()
+    cluster = Cluster.up()
+    with cluster.person() as client:
+        uri = _video(client)
+    # Four pods at once on two processors.
+    requested = _request(cluster, {"cpu": "50m", "memory": "256Mi"})
+    try:
+        rows = _all(cluster, uri, chosen.only)
+    finally:
+        _request(cluster, requested)
+    lost = sum(not job["kept"] for jobs in rows.values() for job in jobs)
+    known = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    figures = known.get("figures", {}) | _messages()
+    if rows:
+        figures["jobs_lost_in_outages"] = lost
+    written = known | {
+        "command": "make bench-clusters",
+        "machine": machine.described(),
+        "figures": figures,
+        "outages": known.get("outages", {}) | rows,
+    }
+    RESULT.write_text(json.dumps(written, indent=1) + "\n")
+    return int(lost > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
