@@ -24,6 +24,10 @@ FOREIGN = {
         "rejection_code",
         "type",
     },
+    # The kubelet's, and kube-state-metrics'.
+    "kubelet_volume_stats_available_bytes": {"namespace", "persistentvolumeclaim"},
+    "kubelet_volume_stats_capacity_bytes": {"namespace", "persistentvolumeclaim"},
+    "kube_cronjob_status_last_successful_time": {"namespace", "cronjob"},
     "up": {"job"},
 }
 TARGET_LABELS = {"pod", "job", "instance", "le"}
