@@ -51,6 +51,14 @@ UNSEEN_PER_SEC: Final = 0.8
 # A tracker's own continuation, through an overlap that it could not see through, is right more often than not.
 SAME_TRACKLET: Final = -0.7
 MAX_GAP_SEC: Final = 4.0
+# Who comes in where somebody has just gone out is five times as likely he as any of his mates who are out there;
+# less so the later it is, and the farther from there along the border, which is some 40 body heights long.
+RETURNS: Final = float(np.log(5.0))
+RETURNS_LESS_PER_SEC: Final = 0.15
+RETURN_H: Final = 0.8
+RETURN_H_PER_SEC: Final = 0.6
+BORDER_H: Final = 40.0
+MAX_AWAY_SEC: Final = 20.0
 # Margins are not told beyond this.
 CERTAIN: Final = 50.0
 
@@ -91,6 +99,8 @@ def link_costs(scene: Scene, nodes: list[Node], kit: Floats) -> Floats:
             if before.last < after.first and scene.same_shot(max(0, before.last), after.first):
                 gap_sec = abs(float(after.times_sec[0] - before.times_sec[-1]))
                 price = _motion(late[i], early[j], gap_sec)
+                if before.leaves and after.enters:
+                    price = min(price, _return(late[i], early[j], gap_sec))
                 if before.tracklet == after.tracklet:
                     price += SAME_TRACKLET
                 cost[i, j] = min(FORBIDDEN, price + kit[i, j])
@@ -115,6 +125,19 @@ def _motion(end: End, start: End, gap_sec: float) -> float:
     return float(min(MOTION_CAP, surprise) + max(0.0, width) + size + UNSEEN_PER_SEC * gap_sec)
 
 
+def _return(end: End, start: End, gap_sec: float) -> float:
+    """Price of having been out of the picture in between: against that of one who leaves and another who comes."""
+    height = float(np.sqrt(end.height * start.height))
+    off = float(np.hypot(*(start.place - end.place))) / height
+    ratio = abs(float(np.log(start.height / end.height)))
+    if gap_sec > MAX_AWAY_SEC or ratio > np.log(MAX_SIZE_RATIO):
+        return FORBIDDEN
+    reach = RETURN_H + RETURN_H_PER_SEC * gap_sec
+    nearer = float(np.log(BORDER_H / (np.sqrt(2 * np.pi) * reach))) - (off / reach) ** 2 / 2
+    size = (ratio / SIZE_SIGMA) ** 2 / 2
+    return max(0.0, 2 * EDGE_COST - RETURNS + RETURNS_LESS_PER_SEC * gap_sec - nearer) + size
+
+
 def _spread(gap_sec: float, steady_before: bool, steady_after: bool) -> Floats:
     """Covariance (2, 2) of place and speed, each axis, against what the earlier end foretells; body heights."""
     speeds = [
@@ -126,12 +149,20 @@ def _spread(gap_sec: float, steady_before: bool, steady_after: bool) -> Floats:
     return np.asarray(known + wander + np.diag([PLACE_H**2, speeds[1] ** 2]), np.float64)
 
 
+def _beginning(node: Node, lost: bool) -> float:
+    """Price of nobody's having been this person before."""
+    if node.tracklet < 0 or (node.first == 0 and not (lost and node.enters)):
+        return 0.0
+    return EDGE_COST if node.opens else OPEN_COST
+
+
 class Puzzle:
     """All nodes of a scene and what may follow what: to be joined into people at the least price."""
 
-    def __init__(self, nodes: list[Node], cost: Floats, last_position: int) -> None:
+    def __init__(self, nodes: list[Node], cost: Floats, last_position: int, lost: bool = False) -> None:
+        """`lost`: somebody is out there where the scene begins, so that who is at its border may just have come."""
         self._cost = cost.copy()
-        self._begin = np.array([0.0 if n.first == 0 else EDGE_COST if n.opens else OPEN_COST for n in nodes])
+        self._begin = np.array([_beginning(node, lost) for node in nodes])
         stays = [n.last >= last_position for n in nodes]
         ends = [
             0.0 if stay else EDGE_COST if n.closes else OPEN_COST

@@ -295,6 +295,9 @@ def follow_segment(scene: Scene, known: Known, anchor: int, seam: int) -> Passag
 def _decide(scene: Scene, trail: _Trail, known: Known, anchor: int) -> _Solution:
     nodes = tracklets.nodes(scene, tracklets.build(scene))
     start, nodes = _start(scene, trail, known, anchor, nodes)
+    reference = _reference(known, nodes[start])
+    ways_out = _ways_out(scene, trail, replace(known, reference=reference), anchor, nodes)
+    nodes = nodes + [way_out for _, way_out in ways_out]
     kit = linking.kit_costs(nodes)
     mixed = nodes[start].tracklet < 0 and known.reference.sights < KNOWN_SIGHTS
     if mixed:
@@ -305,8 +308,9 @@ def _decide(scene: Scene, trail: _Trail, known: Known, anchor: int) -> _Solution
     cost[start] = np.where(_strangers(known, nodes), linking.FORBIDDEN, cost[start])
     if known.box_xyxy is None and known.place_px is None:
         cost[start] = _after_cut(scene, nodes, known)
-    reference = _reference(known, nodes[start])
-    puzzle = Puzzle(nodes, cost, len(scene) - 1)
+    for k, (origin, _) in enumerate(ways_out, start=len(nodes) - len(ways_out)):
+        cost[origin, k] = TRACKED
+    puzzle = Puzzle(nodes, cost, len(scene) - 1, known.box_xyxy is None)
     _hear_proposal(trail, nodes, puzzle, kit)
     _ask_back(scene, nodes, puzzle, start)
     while True:
@@ -466,7 +470,25 @@ def _place(scene: Scene, position: int, box_xyxy: Floats, known: Known, gone_sec
         times_sec=np.array([time_sec]),
         opens=False,
         closes=(known.box_xyxy is not None or known.place_px is not None) and scene.at_border(box_xyxy),
+        leaves=known.box_xyxy is None and known.place_px is not None and scene.at_border(box_xyxy),
     )
+
+
+def _ways_out(
+    scene: Scene, trail: _Trail, known: Known, anchor: int, nodes: list[Node]
+) -> list[tuple[int, Node]]:
+    """Where the proposal had him leave the picture, among others: (his last clear stretch before, that place)."""
+    found = []
+    for position in range(anchor, len(scene) - 1):
+        box = trail.sights[position].box_xyxy
+        gone = trail.sights[position + 1].reason == "left-picture"
+        if box is None or not gone or not scene.at_border(box):
+            continue
+        before = [k for k, node in enumerate(nodes) if node.last <= position and trail.visits(node)]
+        last = max(before, key=lambda k: nodes[k].last, default=None)
+        if last is not None and not nodes[last].leaves and trail.keeps(nodes[last].last, position):
+            found.append((last, replace(_place(scene, position, box, known, 0.0), closes=True, leaves=True)))
+    return found
 
 
 def _strangers(known: Known, nodes: list[Node]) -> NDArray[np.bool_]:
@@ -705,7 +727,8 @@ class _Assembly:
         """The part between two clear stretches of his, from both of its ends."""
         begin, end = max(0, before.last + 1), after.first
         back = way_back(self.scene, after, begin)
-        guess = self.scene.elapsed_sec(max(0, before.last), end) <= BRIDGE_SEC
+        away = before.leaves and after.enters
+        guess = not away and self.scene.elapsed_sec(max(0, before.last), end) <= BRIDGE_SEC
         for position in range(begin, end):
             late = (position - before.last) / (end - before.last) > 0.5
             self.sights[position] = self._merge(position, back.get(position), late)
@@ -723,7 +746,7 @@ class _Assembly:
         there = self.trail.sights[position]
         ways = [sight for sight in (there, back) if sight is not None and self._free(position, sight)]
         if not ways:
-            return LOST
+            return replace(LOST, reason=there.reason or LOST.reason)
         if len(ways) == 2:
             first, second = (sight.box_xyxy for sight in ways)
             assert first is not None

@@ -116,6 +116,10 @@ class Node:
     """Whether he could have come from outside: at the picture's border, or of what was looked at."""
     closes: bool
     """Whether he could have left likewise."""
+    enters: bool = False
+    """Whether he came in over the picture's border."""
+    leaves: bool = False
+    """Whether he went out over it."""
 
     @property
     def first(self) -> int:
@@ -376,6 +380,7 @@ def _node(scene: Scene, index: int, tracklet: Tracklet, run: list[int]) -> Node:
     ground = np.array([scene.to_ground(p, m[None])[0] for p, m in zip(positions, middles, strict=True)])
     zooms = np.array([scene.ground_zoom(p) for p in positions])
     alone = [k for k in run if tracklet.cover[k] <= MIXED_COVER]
+    first, last = run[0] == 0, run[-1] == len(tracklet.positions) - 1
     colours = np.array([tracklet.colours[k] for k in alone or run])
     mean = np.sqrt((colours.astype(np.float64) ** 2).mean(axis=0))
     return Node(
@@ -388,6 +393,8 @@ def _node(scene: Scene, index: int, tracklet: Tracklet, run: list[int]) -> Node:
         colours=np.asarray(mean, np.float32),
         sights=max(1, len(alone)),
         times_sec=np.array([scene.stills[p].frame.time_sec for p in positions]),
-        opens=run[0] == 0 and scene.at_edge(int(positions[0]), boxes_xyxy[0]),
-        closes=run[-1] == len(tracklet.positions) - 1 and scene.at_edge(int(positions[-1]), boxes_xyxy[-1]),
+        opens=first and scene.at_edge(int(positions[0]), boxes_xyxy[0]),
+        closes=last and scene.at_edge(int(positions[-1]), boxes_xyxy[-1]),
+        enters=first and scene.at_border(boxes_xyxy[0]),
+        leaves=last and scene.at_border(boxes_xyxy[-1]),
     )
