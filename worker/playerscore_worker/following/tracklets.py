@@ -34,7 +34,7 @@ MIXED_COVER: Final = 0.15
 # ... and from which two may be exchanged, although both are seen.
 OVERLAP_COVER: Final = 0.4
 # A box that always shares so much with longer lived ones is a second box on the same person.
-SHADOW_COVER: Final = 0.5
+SHADOW_COVER: Final = 0.35
 # Who vanishes or appears within this distance, in body heights, may have been exchanged with whoever stays.
 BESIDE_H: Final = 0.7
 # How long a pair may share one box, seconds, when one of two vanishes and somebody appears again; and how long
