@@ -193,6 +193,16 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "The ScoringRuntime does not allow this namespace; the job waits.",
         "Use another runtime, or ask for the namespace in its `allowedNamespaces`.",
     ),
+    "TEMPLATE_FORBIDDEN": Entry(
+        422,
+        "A ScoringRuntime's `template` has a field that is not on its list; the words name it.",
+        "Leave it out; `kubectl explain scoringruntime.spec.template` and docs/runtimes.md have the list.",
+    ),
+    "TEMPLATE_RESERVED": Entry(
+        422,
+        "A ScoringRuntime's `template` sets a label, annotation or variable that is the operator's or the worker's own.",
+        "Choose another name.",
+    ),
     "START_DEADLINE_EXCEEDED": Entry(
         503,
         "No pod of the attempt ran before `startDeadlineSeconds`.",
