@@ -13,6 +13,8 @@ from playerscore import names
 from playerscore.schema import KubeModel, Label, Quantity, list_map, rules
 
 KEEP_UNKNOWN: Final[dict[str, Any]] = {"x-kubernetes-preserve-unknown-fields": True}
+ROOTS: Final = ("template", "preview")
+"""The fields of a runtime's spec of which every unknown one beneath is refused."""
 MOST: Final = 32
 """Entries of a map or list."""
 DOMAIN: Final = r"([a-z0-9.-]+[.])?playerscore[.]dev(/|$)"
@@ -25,6 +27,11 @@ OWN_ANNOTATIONS: Final = rf"^({DOMAIN}|(container[.]apparmor[.]security[.]beta|(
 """The operator's, and the old spelling of profiles that Pod Security judges."""
 OWN_VARIABLES: Final = "^(PLAYERSCORE_.*|PYTHON.*|LD_.*|KUBERNETES_.*|HOME|MPLCONFIGDIR|PATH)$"
 """The worker's own, and those that decide which program runs."""
+
+
+def forbidden(path: str) -> str:
+    """Why a field is refused, with its path."""
+    return f"{path} is not a template's to set"
 
 
 def _reserved(what: str, pattern: str) -> dict[str, Any]:
