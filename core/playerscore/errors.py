@@ -203,6 +203,11 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "A ScoringRuntime's `template` sets a label, annotation or variable that is the operator's or the worker's own.",
         "Choose another name.",
     ),
+    "TASK_UNREADABLE": Entry(
+        503,
+        "The worker's image cannot read what the operator tells it: they are more than one release apart.",
+        "Give the runtime an `image` of the operator's release, or of one beside it; then create a new job.",
+    ),
     "START_DEADLINE_EXCEEDED": Entry(
         503,
         "No pod of the attempt ran before `startDeadlineSeconds`.",

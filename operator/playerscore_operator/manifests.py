@@ -15,6 +15,8 @@ from playerscore.tasks import (
     EXIT_BAD_INPUT,
     GRACE_SECONDS,
     TASK_VARIABLE,
+    TASK_VERSION,
+    VERSION_VARIABLE,
     AnalysisTask,
     PodTask,
     PreviewTask,
@@ -219,6 +221,7 @@ def _container(
         "env": [
             *podtemplates.environment(template),
             {"name": TASK_VARIABLE, "value": task.model_dump_json(by_alias=True, exclude_none=True)},
+            {"name": VERSION_VARIABLE, "value": str(TASK_VERSION)},
             {"name": "HOME", "value": "/tmp"},  # noqa: S108 - an emptyDir of the pod's own
             {"name": "MPLCONFIGDIR", "value": "/tmp"},  # noqa: S108 - the same
         ],
