@@ -287,15 +287,19 @@ class PodTemplate(Strict):
     """For an analysis, `accelerator.tolerations` are added."""
     affinity: Affinity | None = None
     topology_spread_constraints: Annotated[list[TopologySpreadConstraint], Field(max_length=8)] | None = None
+    """As in a pod's spec; a constraint without `labelSelector` counts all worker pods of the namespace."""
     priority_class_name: Name | None = None
     """For an analysis, the job's own `priorityClassName` goes before it."""
     scheduler_name: Name | None = None
+    """Who places the pods; the cluster's own scheduler when absent."""
     runtime_class_name: Name | None = None
     """For an analysis, `accelerator.runtimeClassName` goes before it."""
     image_pull_secrets: (
         Annotated[list[PullSecret], Field(max_length=8, json_schema_extra=list_map("name"))] | None
     ) = None
+    """Secrets of the jobs' namespaces, by name."""
     containers: ContainerTemplates | None = None
+    """What each container of a worker's pod asks for."""
     work_volume: WorkVolume | None = None
     env: Annotated[list[Variable], Field(max_length=MOST, json_schema_extra=list_map("name"))] | None = None
     """Further variables of all three containers. Whoever may read the runtime reads them."""

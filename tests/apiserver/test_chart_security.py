@@ -20,7 +20,7 @@ Json = dict[str, Any]
 SETS = (
     "jobNamespaces[0].name=scoring",
     "jobNamespaces[0].create=true",
-    "monitoring.enabled=true,runtimes.gpu.enabled=true",
+    "monitoring.enabled=true",
 )
 WORKLOADS = ("Deployment", "StatefulSet", "Job", "CronJob")
 RIGHTS = ("Namespace", "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")

@@ -193,7 +193,7 @@ def test_runtimes_that_hooks_made_are_taken_over_without_a_moment_without_them(r
     ("spec", "words"),
     [
         pytest.param({"template": {"labels": {"playerscore.dev/uid": "1"}}}, "TEMPLATE_RESERVED", id="reserved"),
-        pytest.param({"retries": {"limit": 1}}, 'unknown field ".spec.retries"', id="misspelt"),
+        pytest.param({"retries": {"limit": 1}}, ".spec.retries: field not declared", id="misspelt"),
         pytest.param({"retry": {"limit": -1}}, "spec.retry.limit", id="out of range"),
     ],
 )  # fmt: skip
