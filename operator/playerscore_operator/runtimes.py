@@ -84,15 +84,12 @@ class Runtimes:
         wanted = {item["metadata"]["name"]: item for item in self._listed()}
         await self.cluster.term.runs()
         found = {item["metadata"]["name"]: item for item in await self.cluster.runtimes()}
-        failed: list[ApiError] = []
-        for name, body in wanted.items():
-            try:
-                await self._apply(name, body, found.get(name))
-            except ApiError as error:
-                failed.append(error)
-        for name, body in found.items():
-            if name not in wanted and _entries(body):
-                await self._delete(name, body)
+        work = [self._apply(name, body, found.get(name)) for name, body in wanted.items()]
+        work += [
+            self._delete(name, body) for name, body in found.items() if name not in wanted and _entries(body)
+        ]
+        done = await asyncio.gather(*work, return_exceptions=True)
+        failed = [error for error in done if isinstance(error, BaseException)]
         if failed:
             raise failed[0]
 
@@ -120,9 +117,8 @@ class Runtimes:
 
     async def _delete(self, name: str, body: Json) -> None:
         preconditions = {"uid": body["metadata"]["uid"]}
-        with contextlib.suppress(ApiError):
-            await self.cluster.request("DELETE", f"{PATH}/{name}", body={"preconditions": preconditions})
-            log.info("runtime deleted", runtime=name)
+        await self.cluster.request("DELETE", f"{PATH}/{name}", body={"preconditions": preconditions})
+        log.info("runtime deleted", runtime=name)
 
 
 def _entries(body: Json) -> list[Json]:

@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
-from builders import TEMPLATE, make_ready_spec, make_runtime, manifest
+from builders import TEMPLATE, make_ready_spec, make_runtime, make_spec, manifest
 from playerscore.resources import ScoringRuntimeSpec
 from playerscore.tasks import TASK_VARIABLE
+from playerscore_operator.decide import decide
 from playerscore_operator.manifests import analysis_job, preview_job
 from playerscore_operator.podtemplates import byte_count
-from worlds import API, world
+from playerscore_operator.world import _choose
+from worlds import API, NOW, world
 
 Json = dict[str, Any]
 ACCELERATOR = {
@@ -179,3 +181,16 @@ def test_a_template_takes_nothing_from_the_operators_part() -> None:
         "seccompProfile": {"type": "RuntimeDefault"},
     }
     assert preview["spec"]["serviceAccountName"] == "playerscore-worker"
+
+
+def test_a_runtime_with_a_value_of_a_newer_release_is_told_on_the_job() -> None:
+    body = manifest(make_runtime(name="newer")) | {"kind": "ScoringRuntime"}
+    body["spec"]["template"] = {"workVolume": {"type": "Striped"}}
+    found, trouble = _choose([body], "newer")
+    decision = decide(
+        world(make_spec(runtime_name="newer"), runtime=found, runtime_trouble=trouble), NOW, API
+    )
+    ready = next(item for item in decision.status["conditions"] if item["type"] == "PreviewReady")
+
+    assert ready["reason"] == "RUNTIME_NOT_FOUND"
+    assert "spec.template.workVolume.type" in ready["message"]
