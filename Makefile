@@ -86,7 +86,11 @@ test-vision: setup ## Real decoding, detector and follower on clips with ground 
 	$(PYTEST) tests/vision
 
 test-cluster: setup ## A real node, real images, the real chart
-	$(PYTEST) tests/cluster
+	$(PYTEST) -m "not long" tests/cluster
+
+.PHONY: test-upgrade
+test-upgrade: setup ## The chart upgraded from an earlier commit and back, on a real node, while jobs run
+	$(PYTEST) tests/cluster/test_upgrade.py
 
 .PHONY: gitops-testdata
 gitops-testdata: setup ## Write Argo CD's test cases from a real API server

@@ -1,18 +1,65 @@
-"""Writes the CRDs from the models into crds/ and the chart; `--check` fails when a file is stale."""
+"""Writes the CRDs from the models into crds/ and the chart, and there the policy on runtimes' templates.
+
+`--check` fails when a file is stale.
+"""
 
 import difflib
 import re
 import sys
 from pathlib import Path
 
+import runtime_policy
 import yaml
 
-from playerscore import crds
+from playerscore import crds, names
 
 ROOT = Path(__file__).parent.parent
 HEADER = "# Generated from core/playerscore/resources.py by crds/generate.py; do not edit.\n"
 CHART_HEAD = "{{- if .Values.crds.enabled }}\n"
 CHART_TAIL = "{{- end }}\n"
+POLICY_TEMPLATE = """{{{{- if ne .Values.admission.mode "webhook" }}}}
+{{{{- $name := printf "%s-runtimes" (include "playerscore.name" .) }}}}
+{{{{- $labels := dict "root" . "part" "policy" }}}}
+{header}# The webhook's rule on ScoringRuntimes for clusters that allow no webhooks: what is no field of a pod's template is
+# refused with its path, and not dropped.
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata:
+  name: {{{{ $name }}}}
+  labels:
+    {{{{- include "playerscore.labels" $labels | nindent 4 }}}}
+spec:
+  failurePolicy: Fail
+  matchConstraints:
+    resourceRules:
+      - apiGroups: [playerscore.dev]
+        apiVersions: [v1alpha1]
+        operations: [CREATE, UPDATE]
+        resources: [scoringruntimes]
+        scope: Cluster
+  matchConditions:
+    - name: spec-is-new-or-changed
+      expression: "request.operation == 'CREATE' || object.spec != oldObject.spec"
+  variables:
+{variables}    - name: unknown
+      expression: "{sum}"
+  validations:
+    - expression: "variables.unknown.size() == 0"
+      messageExpression: >-
+        variables.unknown.map(path, '{code}: ' + path + ' is not a template\\'s to set').join('; ')
+      reason: Forbidden
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata:
+  name: {{{{ $name }}}}
+  labels:
+    {{{{- include "playerscore.labels" $labels | nindent 4 }}}}
+spec:
+  policyName: {{{{ $name }}}}
+  validationActions: [Deny]
+{{{{- end }}}}
+"""
 
 
 class Dumper(yaml.SafeDumper):
@@ -37,7 +84,20 @@ def files() -> dict[Path, str]:
         chart = ROOT / "charts/playerscore/templates/crds"
         # No template syntax may hide in a description: Helm would run it.
         written[chart / f"{plural}.yaml"] = CHART_HEAD + kept.replace("{{", "{{ `{{` }}") + CHART_TAIL
+    written[ROOT / "charts/playerscore/templates/policy/runtimes.yaml"] = policy()
     return written
+
+
+def policy() -> str:
+    """The policy, as the chart has it."""
+    found = runtime_policy.expressions()
+    variables = "".join(
+        f"    - name: {root}\n      expression: >-\n        {text}\n" for root, text in found.items()
+    )
+    total = " + ".join(f"variables.{root}" for root in found)
+    return POLICY_TEMPLATE.format(
+        header=HEADER, variables=variables, sum=total, code=names.TEMPLATE_FORBIDDEN
+    )
 
 
 def stale(path: Path, text: str) -> str:

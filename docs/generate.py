@@ -14,6 +14,7 @@ import generate_errors
 import generate_faults
 import generate_following
 import generate_metrics
+import generate_runtimes
 import generate_settings
 import generate_troubles
 
@@ -24,6 +25,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "faults.md": generate_faults.page,
     "following.md": generate_following.page,
     "metrics.md": generate_metrics.page,
+    "runtimes.md": generate_runtimes.page,
     "settings.md": generate_settings.page,
     "troubles.md": generate_troubles.page,
 }

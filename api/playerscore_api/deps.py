@@ -11,7 +11,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from playerscore import names
 from playerscore.errors import PlayerscoreError
-from playerscore.resources import Label
+from playerscore.schema import Label
 from playerscore_api import examples
 from playerscore_api.broker import Broker
 from playerscore_api.cluster import Cluster

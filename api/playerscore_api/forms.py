@@ -13,7 +13,6 @@ from playerscore.resources import (
     BBox,
     Condition,
     FrameKey,
-    Label,
     PlayerRef,
     Result,
     ScoringJobSpec,
@@ -22,6 +21,7 @@ from playerscore.resources import (
     Target,
     TrackId,
 )
+from playerscore.schema import Label
 
 Document = dict[str, Any]
 

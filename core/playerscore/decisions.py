@@ -10,7 +10,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from playerscore.resources import FlowModel, Pixels, Seconds, TrackBox, Unit
+from playerscore.resources import Pixels, Seconds, TrackBox, Unit
+from playerscore.schema import FlowModel
 
 VERSION: Final = 1
 

@@ -193,6 +193,21 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "The ScoringRuntime does not allow this namespace; the job waits.",
         "Use another runtime, or ask for the namespace in its `allowedNamespaces`.",
     ),
+    "TEMPLATE_FORBIDDEN": Entry(
+        422,
+        "A ScoringRuntime's `template` has a field that is not on its list; the words name it.",
+        "Leave it out; `kubectl explain scoringruntime.spec.template` and docs/runtimes.md have the list.",
+    ),
+    "TEMPLATE_RESERVED": Entry(
+        422,
+        "A ScoringRuntime's `template` sets a label, annotation or variable that is the operator's or the worker's own.",
+        "Choose another name.",
+    ),
+    "TASK_UNREADABLE": Entry(
+        503,
+        "The worker's image cannot read what the operator tells it: they are more than one release apart.",
+        "Give the runtime an `image` of the operator's release, or of one beside it; then create a new job.",
+    ),
     "START_DEADLINE_EXCEEDED": Entry(
         503,
         "No pod of the attempt ran before `startDeadlineSeconds`.",

@@ -8,6 +8,7 @@ that matter: an absent old field differs from any new one, an absent selection i
 """
 
 import copy
+import json
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -73,6 +74,16 @@ def known(model: type[Model], data: Any) -> Model:
     for item in found:
         _remove(rest, item["loc"])
     return model.model_validate(rest)
+
+
+def known_json(model: type[Model], text: str) -> Model:
+    """The same of JSON, which a program of another version wrote. Raises ValidationError, also for what is no JSON."""
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        if any(item["type"] == "json_invalid" for item in error.errors(include_url=False)):
+            raise
+    return known(model, json.loads(text))
 
 
 def _leave_out(data: Any, error: ValidationError) -> list[str]:

@@ -123,6 +123,11 @@ class Reason(StrEnum):
     NODE_LOST = "NodeLost"
 
 
+TEMPLATE_FORBIDDEN: Final = "TEMPLATE_FORBIDDEN"
+"""Refuses a field of a runtime's pod template that is not on the list."""
+TEMPLATE_RESERVED: Final = "TEMPLATE_RESERVED"
+"""Refuses a name in it that is the operator's or the worker's own."""
+
 NOT_READY_MESSAGE: Final = "Missing required selections for enqueue"
 
 

@@ -9,12 +9,13 @@ bounds what a CEL rule can cost.
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import ConfigDict, Field
 
 from playerscore.geometry import Box
 from playerscore.names import NAME_MAX, Step
+from playerscore.podtemplate import PodTemplate, Resources, Strict, Toleration
 from playerscore.rating import Radar, Score, Signals
+from playerscore.schema import FlowModel, KubeModel, Label, list_map, rules
 
 MAX_FRAMES: Final = 16
 MAX_TRACKS: Final = 48
@@ -30,50 +31,12 @@ FrameKey = Annotated[
 TrackId = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Pixels = Annotated[int, Field(ge=1, le=65_535)]
 Side = Annotated[int, Field(ge=16, le=4096)]
+Offset = Annotated[float, Field(ge=-255, le=255)]
 OutputName = Annotated[str, Field(min_length=1, max_length=128)]
 SPACES = "\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 r"""All of Unicode's, written out: `\s` means these to pydantic, and a few of them to the API server."""
 Uri = Annotated[str, Field(pattern=f"^[a-z][a-z0-9+.-]*://[^{SPACES}]+$", min_length=4, max_length=2048)]
-Label = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", min_length=1, max_length=63)]
 Text = Annotated[str, Field(max_length=1024)]
-Quantity = Annotated[str, Field(pattern=r"^[0-9.]+([numkMGTPE]i?|[eE][0-9]+)?$", min_length=1, max_length=32)]
-
-
-def _rules(*rules: tuple[str, str]) -> dict[str, Any]:
-    """CEL rules for `json_schema_extra`."""
-    return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in rules]}
-
-
-def _list_map(*keys: str) -> dict[str, Any]:
-    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
-
-
-_CONFIG = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
-
-
-def _flow_key(name: str) -> str:
-    """The flow's words are spelt as in Python, but for this one."""
-    return "overallScore" if name == "overall_score" else name
-
-
-def _kube_key(name: str) -> str:
-    """Camel case, but for the flow's words that stand among Kubernetes' own."""
-    return name if name in ("player_ref", "time_sec") else to_camel(name)
-
-
-_ALIASED = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
-
-
-class FlowModel(BaseModel):
-    """An object whose keys are the flow's own words."""
-
-    model_config = _CONFIG | _ALIASED | ConfigDict(alias_generator=_flow_key)
-
-
-class KubeModel(BaseModel):
-    """An object whose keys are spelt as Kubernetes spells its own."""
-
-    model_config = _CONFIG | _ALIASED | ConfigDict(alias_generator=_kube_key)
 
 
 # --- spec of a ScoringJob -----------------------------------------------------------------------------
@@ -96,7 +59,7 @@ class BBox(TrackBox):
     """A box in 0..1 of the picture's width and height; x and y are its top left corner."""
 
     model_config = TrackBox.model_config | ConfigDict(
-        json_schema_extra=_rules(
+        json_schema_extra=rules(
             ("self.w > 0.0 && self.h > 0.0", "the box must have an area: w and h above 0"),
             (
                 "self.x + self.w <= 1.000001 && self.y + self.h <= 1.000001",
@@ -151,7 +114,7 @@ class PreviewSettings(KubeModel):
     """Which frames are offered to pick from."""
 
     model_config = KubeModel.model_config | ConfigDict(
-        json_schema_extra=_rules(
+        json_schema_extra=rules(
             (
                 "!has(self.startSec) || !has(self.endSec) || self.startSec < self.endSec",
                 "endSec must be after startSec",
@@ -363,7 +326,7 @@ class Result(FlowModel):
     """The generation of the spec that was scored."""
     provenance: Provenance
     warnings: (
-        Annotated[list[ResultWarning], Field(max_length=8, json_schema_extra=_list_map("code"))] | None
+        Annotated[list[ResultWarning], Field(max_length=8, json_schema_extra=list_map("code"))] | None
     ) = None
     """What is doubtful about the confirmed box or the video; absent where nothing is."""
 
@@ -383,12 +346,12 @@ class ScoringJobStatus(KubeModel):
     observed_generation: Annotated[int, Field(ge=-1)] | None = None
     progress: Progress | None = None
     conditions: (
-        Annotated[list[Condition], Field(max_length=16, json_schema_extra=_list_map("type"))] | None
+        Annotated[list[Condition], Field(max_length=16, json_schema_extra=list_map("type"))] | None
     ) = None
     preview: PreviewStatus | None = None
     run: Run | None = None
     result: Result | None = None
-    artifacts: Annotated[list[Artifact], Field(max_length=32, json_schema_extra=_list_map("name"))] | None = (
+    artifacts: Annotated[list[Artifact], Field(max_length=32, json_schema_extra=list_map("name"))] | None = (
         None
     )
 
@@ -397,7 +360,7 @@ class ScoringJob(KubeModel):
     """Scores one football player from match video."""
 
     model_config = KubeModel.model_config | ConfigDict(
-        json_schema_extra=_rules(
+        json_schema_extra=rules(
             (
                 f"self.metadata.name.size() <= {NAME_MAX}",
                 f"metadata.name must have at most {NAME_MAX} characters",
@@ -433,7 +396,7 @@ class OnnxInput(KubeModel):
     """How a picture becomes the graph's input (1, 3, height, width)."""
 
     model_config = KubeModel.model_config | ConfigDict(
-        json_schema_extra=_rules(
+        json_schema_extra=rules(
             ("has(self.width) == has(self.height)", "width and height belong together: both or none"),
         )
     )
@@ -446,17 +409,11 @@ class OnnxInput(KubeModel):
     channels: Literal["RGB", "BGR"] = "RGB"
     scale: Annotated[float, Field(gt=0, le=255)] = 1.0
     """What a channel's 255 becomes: 1 for values of 0..1, 255 for pixels as they are."""
-    mean: Annotated[list[Annotated[float, Field(ge=-255, le=255)]], Field(min_length=3, max_length=3)] = [
-        0.0,
-        0.0,
-        0.0,
-    ]
+    mean: Annotated[list[Offset], Field(min_length=3, max_length=3)] = Field(default=[0.0, 0.0, 0.0])
     """Taken off each channel, in the order of `channels` and after `scale`."""
-    std: Annotated[list[Annotated[float, Field(gt=0, le=255)]], Field(min_length=3, max_length=3)] = [
-        1.0,
-        1.0,
-        1.0,
-    ]
+    std: Annotated[list[Annotated[float, Field(gt=0, le=255)]], Field(min_length=3, max_length=3)] = Field(
+        default=[1.0, 1.0, 1.0]
+    )
     """What each channel is then divided by."""
     fit: Literal["letterbox", "corner", "stretch"] = "letterbox"
     """How a window fills the input: in its middle, in its top left corner, or stretched."""
@@ -487,15 +444,13 @@ class Onnx(KubeModel):
     """
     input: OnnxInput = OnnxInput()
     outputs: OnnxOutputs = OnnxOutputs()
-    grid_strides: Annotated[list[Annotated[int, Field(ge=1, le=256)]], Field(min_length=1, max_length=8)] = [
-        8,
-        16,
-        32,
-    ]
+    grid_strides: Annotated[list[Annotated[int, Field(ge=1, le=256)]], Field(min_length=1, max_length=8)] = (
+        Field([8, 16, 32])
+    )
     """The strides of the grids of `yolox`, in the order of its rows."""
     person_classes: Annotated[
         list[Annotated[int, Field(ge=0, le=9999)]], Field(min_length=1, max_length=16)
-    ] = [0]
+    ] = Field(default=[0])
     """The classes that are people; a model of football may have players, keepers and referees."""
     min_score: Annotated[float, Field(gt=0, le=1)] = 0.1
     """Boxes that score lower are dropped; the follower weighs the others by their scores."""
@@ -509,7 +464,7 @@ class Detector(KubeModel):
     """What finds people."""
 
     model_config = KubeModel.model_config | ConfigDict(
-        json_schema_extra=_rules(
+        json_schema_extra=rules(
             (
                 "self.name != 'onnx' || (has(self.weights) && has(self.onnx))",
                 "the detector onnx needs weights and its manifest: both `weights` and `onnx`",
@@ -522,16 +477,6 @@ class Detector(KubeModel):
     """`embedded` needs no download; `onnx` runs any exported graph that `onnx` describes."""
     weights: Weights | None = None
     onnx: Onnx | None = None
-
-
-class Toleration(KubeModel):
-    """As in a pod's spec."""
-
-    key: Annotated[str, Field(max_length=316)] | None = None
-    operator: Literal["Exists", "Equal"] | None = None
-    value: Annotated[str, Field(max_length=63)] | None = None
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-    toleration_seconds: Annotated[int, Field(ge=0)] | None = None
 
 
 class Accelerator(KubeModel):
@@ -547,13 +492,6 @@ class Accelerator(KubeModel):
     tolerations: Annotated[list[Toleration], Field(max_length=16)] | None = None
 
 
-class Resources(KubeModel):
-    """Requests and limits of the container that decodes and analyses."""
-
-    requests: Annotated[dict[str, Quantity], Field(max_length=8)] | None = None
-    limits: Annotated[dict[str, Quantity], Field(max_length=8)] | None = None
-
-
 class VideoLimits(KubeModel):
     """What a video may be at most."""
 
@@ -561,6 +499,13 @@ class VideoLimits(KubeModel):
     pixels: Annotated[int, Field(ge=1, le=2**28)] = 4096 * 2304
     duration_seconds: Annotated[int, Field(ge=1, le=DAY)] = 4 * 3600
     download_seconds: Annotated[int, Field(ge=1, le=DAY)] = 3600
+
+
+class PreviewPods(Strict):
+    """Previews' pods."""
+
+    template: PodTemplate | None = None
+    """In the place of `spec.template`, all of it; `{}` for none of it."""
 
 
 class ScoringRuntimeSpec(KubeModel):
@@ -571,6 +516,11 @@ class ScoringRuntimeSpec(KubeModel):
     detector: Detector = Detector()
     accelerator: Accelerator | None = None
     resources: Resources | None = None
+    """Of the container that decodes and analyses; what `template.containers.analyze` says goes before it."""
+    template: PodTemplate | None = None
+    """What pods of analyses and previews are given besides: where they run, and with how much."""
+    preview: PreviewPods | None = None
+    """What is different for pods of previews, which never ask for the accelerator."""
     sources: Annotated[list[Annotated[str, Field(min_length=1, max_length=512)]], Field(max_length=32)]
     """Prefixes that a video's uri must start with; `{namespace}` stands for the job's namespace."""
     allowed_namespaces: Annotated[list[Label], Field(max_length=256)] | None = None

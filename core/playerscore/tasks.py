@@ -2,15 +2,25 @@
 
 It travels as JSON in the environment variable `PLAYERSCORE_TASK` of all three containers. It holds no
 credential and no URL that lives longer than the pod. Termination messages have at most 4,096 bytes.
+
+Operator and worker may be one release apart, either way: a runtime may pin an older image, and a rollback of the
+operator meets a newer one. So a field that is added is absent where it says nothing new, and what a worker does not
+know it leaves out; the workers of 0.1.0 do not, and are given nothing new without need. What a worker must not
+leave out raises `TASK_VERSION`, which travels beside the task, where the oldest workers do not look.
 """
 
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from playerscore import lenient
+from playerscore.errors import WorkerError
 from playerscore.resources import Analysis, Detector, PreviewSettings, Target, Video, VideoLimits
 
 TASK_VARIABLE: Final = "PLAYERSCORE_TASK"
+VERSION_VARIABLE: Final = "PLAYERSCORE_TASK_VERSION"
+"""Absent before there were versions: then it is 1."""
+TASK_VERSION: Final = 1
 EXIT_DONE: Final = 0
 EXIT_BAD_INPUT: Final = 42
 EXIT_OUT_OF_MEMORY: Final = 43
@@ -63,7 +73,21 @@ class AnalysisTask(PodTask):
     analysis: Analysis = Analysis()
 
 
-Task = Annotated[PreviewTask | AnalysisTask, Field(discriminator="kind")]
+class _Kind(BaseModel):
+    kind: Literal["preview", "analysis"]
+
+
+def read(text: str, version: str | None = None) -> PreviewTask | AnalysisTask:
+    """The task of an operator of this release or of one beside it. Raises WorkerError for any other."""
+    if version is not None and not (version.isdecimal() and int(version) <= TASK_VERSION + 1):
+        words = f"the operator's task has version {version}, this image reads up to {TASK_VERSION + 1}"
+        raise WorkerError("TASK_UNREADABLE", words)
+    try:
+        if _Kind.model_validate_json(text).kind == "preview":
+            return lenient.known_json(PreviewTask, text)
+        return lenient.known_json(AnalysisTask, text)
+    except ValidationError as error:
+        raise WorkerError("TASK_UNREADABLE", f"the operator's task: {error}") from error
 
 
 class Failure(_Task):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from playerscore import names
+from playerscore import lenient, names
 from playerscore.names import Reason
 from playerscore.resources import Result
 from playerscore.tasks import EXIT_BAD_INPUT, EXIT_OUT_OF_MEMORY, Failure
@@ -363,7 +363,7 @@ def result_of(pods: list[Json]) -> Result | None:
             if status["name"] != MAIN_CONTAINER or not terminated:
                 continue
             try:
-                return Result.model_validate_json(terminated.get("message") or "")
+                return lenient.known_json(Result, terminated.get("message") or "")
             except ValidationError:
                 continue
     return None
@@ -375,9 +375,8 @@ def lost(pods: list[Json]) -> Failure | None:
         if status["name"] != REPORTER:
             continue
         with contextlib.suppress(ValidationError):
-            return Failure.model_validate_json(
-                status.get("state", {}).get("terminated", {}).get("message") or ""
-            )
+            said = status.get("state", {}).get("terminated", {}).get("message") or ""
+            return lenient.known_json(Failure, said)
     return None
 
 
@@ -411,7 +410,7 @@ def _first_failure(pods: list[Json]) -> Json | None:
 def _words(terminated: Json) -> tuple[str, str]:
     text = terminated.get("message") or ""
     try:
-        failure = Failure.model_validate_json(text)
+        failure = lenient.known_json(Failure, text)
     except ValidationError:
         return "", text[-LAST_WORDS:]
     # The container that decodes a stranger's video wrote this.

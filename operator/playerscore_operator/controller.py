@@ -15,6 +15,7 @@ from playerscore_operator.decide import decide, refused
 from playerscore_operator.observe import Json, Observed, rests
 from playerscore_operator.outcome import Decision
 from playerscore_operator.queue import KeyQueue, work
+from playerscore_operator.runtimes import Runtimes
 from playerscore_operator.settings import Settings
 from playerscore_operator.spent import spent
 from playerscore_operator.watched import Key, Watched
@@ -34,6 +35,7 @@ class Controller:
         self.queue: KeyQueue[Key] = KeyQueue()
         self.watched = Watched()
         self.world = World(cluster, self.watched)
+        self.runtimes = Runtimes(cluster, settings.runtimes_file, settings.resync_seconds)
         self.last_event = time.monotonic()
         """When an event or a listing last came; for the liveness of the watch."""
         self._waiting: set[Key] = set()
@@ -59,6 +61,7 @@ class Controller:
         """A ScoringRuntime came, changed or went: what waits for one is looked at again."""
         self.last_event = time.monotonic()
         self.world.runtime_event(body, deleted=deleted)
+        self.runtimes.changed()
         while self._waiting:
             self.queue.add(self._waiting.pop())
 
@@ -71,6 +74,7 @@ class Controller:
                 group.create_task(work(self.queue, self._turn, self._failed))
             group.create_task(self._resync())
             group.create_task(self._tidy())
+            group.create_task(self.runtimes.keep())
 
     async def _turn(self, key: Key) -> None:
         """A key waits while nothing may be written: failing, it would be tried ever later."""

@@ -92,7 +92,7 @@ def _usable_runtime(observed: Observed) -> tuple[ScoringRuntimeSpec | None, Trou
     if observed.runtime is None:
         wanted = observed.spec.runtime_name
         text = f"There is no ScoringRuntime {wanted}" if wanted else "No ScoringRuntime is marked as default"
-        return None, (Reason.RUNTIME_NOT_FOUND, text)
+        return None, (Reason.RUNTIME_NOT_FOUND, observed.runtime_trouble or text)
     spec = observed.runtime.spec
     if spec.allowed_namespaces is not None and observed.namespace not in spec.allowed_namespaces:
         text = f"ScoringRuntime {observed.runtime.metadata['name']} is not allowed in {observed.namespace}"

@@ -61,8 +61,11 @@ class Health:
         return web.Response(status=503 if troubles else 200, text="; ".join(troubles) or "ok")
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        ready = self.ready.is_set()
-        return web.Response(status=200 if ready else 503, text="leader" if self.leading else "standby")
+        """A release is there when its runtimes are, hence the leader is not ready before."""
+        trouble = self.controller.runtimes.trouble if self.leading else ""
+        ready = self.ready.is_set() and not trouble
+        role = "leader" if self.leading else "standby"
+        return web.Response(status=200 if ready else 503, text=trouble or role)
 
 
 async def _metrics(_: web.Request) -> web.Response:

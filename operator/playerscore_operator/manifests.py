@@ -9,26 +9,26 @@ import json
 from typing import Any, Final
 
 from playerscore import coherence, names
+from playerscore.podtemplate import PodTemplate
 from playerscore.resources import Accelerator, Analysis, PreviewSettings, ScoringRuntimeSpec
 from playerscore.tasks import (
     EXIT_BAD_INPUT,
     GRACE_SECONDS,
     TASK_VARIABLE,
+    TASK_VERSION,
+    VERSION_VARIABLE,
     AnalysisTask,
     PodTask,
     PreviewTask,
 )
+from playerscore_operator import podtemplates
 from playerscore_operator.observe import Observed
 
 Json = dict[str, Any]
 
-USER_ID: Final = 10001
 WORK: Final = "/work"
-SCRATCH_BYTES: Final = 2**30
 TOKEN_SECONDS: Final = 3600
 TOKENS: Final = "/var/run/secrets/playerscore"
-SMALL: Final = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}}
-MODERATE: Final = {"requests": {"cpu": "250m", "memory": "512Mi"}, "limits": {"memory": "2Gi"}}
 FAILURE_RULES: Final = [
     {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
     {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [EXIT_BAD_INPUT]}},
@@ -149,7 +149,7 @@ def _job(
             "podFailurePolicy": {"rules": FAILURE_RULES},
             "activeDeadlineSeconds": observed.spec.active_deadline_seconds or runtime.active_deadline_seconds,
             "template": {
-                "metadata": {"labels": labels},
+                "metadata": podtemplates.metadata(podtemplates.template_of(runtime, task), labels),
                 "spec": _pod(observed, runtime, task, api_url, accelerator),
             },
         },
@@ -188,7 +188,8 @@ def _pod(
 ) -> Json:
     verb = "analyze" if isinstance(task, AnalysisTask) else "preview"
     priority = observed.spec.priority_class_name if isinstance(task, AnalysisTask) else None
-    pod: Json = {
+    template = podtemplates.template_of(runtime, task)
+    return podtemplates.placement(template, accelerator, priority) | {
         "serviceAccountName": names.WORKER_ACCOUNT,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -196,65 +197,44 @@ def _pod(
         # The working containers end at once; what is left is the reporter's, which waits for store and API server.
         "terminationGracePeriodSeconds": GRACE_SECONDS,
         "securityContext": {
+            **podtemplates.user(template),
             "runAsNonRoot": True,
-            "runAsUser": USER_ID,
-            "runAsGroup": USER_ID,
-            "fsGroup": USER_ID,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "initContainers": [
             _reporter(runtime, task, api_url),
-            _container("fetch", "fetch", runtime, task, SMALL),
+            _container("fetch", "fetch", runtime, task),
         ],
-        "containers": [_worker(verb, runtime, task, _resources(runtime, accelerator))],
-        "volumes": _volumes(task),
+        "containers": [_worker(verb, runtime, task, accelerator)],
+        "volumes": _volumes(runtime, template),
     }
-    if priority:
-        pod["priorityClassName"] = priority
-    return pod | (_placement(accelerator) if accelerator else {})
 
 
-def _placement(accelerator: Accelerator) -> Json:
-    placed: Json = {}
-    if accelerator.runtime_class_name:
-        placed["runtimeClassName"] = accelerator.runtime_class_name
-    if accelerator.node_selector:
-        placed["nodeSelector"] = accelerator.node_selector
-    if accelerator.tolerations:
-        placed["tolerations"] = [
-            item.model_dump(mode="json", exclude_none=True) for item in accelerator.tolerations
-        ]
-    return placed
-
-
-def _resources(runtime: ScoringRuntimeSpec, accelerator: Accelerator | None) -> Json:
-    chosen = runtime.resources.model_dump(exclude_none=True) if runtime.resources else MODERATE
-    if accelerator is None:
-        return chosen
-    limits = {**chosen.get("limits", {}), accelerator.resource_name: str(accelerator.count)}
-    return {**chosen, "limits": limits}
-
-
-def _container(name: str, verb: str, runtime: ScoringRuntimeSpec, task: PodTask, resources: Json) -> Json:
+def _container(
+    name: str, verb: str, runtime: ScoringRuntimeSpec, task: PodTask, accelerator: Accelerator | None = None
+) -> Json:
+    template = podtemplates.template_of(runtime, task)
     return {
         "name": name,
         "image": runtime.image,
         "command": ["python", "-m", "playerscore_worker", verb],
         "env": [
+            *podtemplates.environment(template),
             {"name": TASK_VARIABLE, "value": task.model_dump_json(by_alias=True, exclude_none=True)},
+            {"name": VERSION_VARIABLE, "value": str(TASK_VERSION)},
             {"name": "HOME", "value": "/tmp"},  # noqa: S108 - an emptyDir of the pod's own
             {"name": "MPLCONFIGDIR", "value": "/tmp"},  # noqa: S108 - the same
         ],
-        "resources": resources,
+        "resources": podtemplates.resources(name, template, runtime, accelerator),
         "securityContext": RESTRICTED,
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [{"name": "work", "mountPath": WORK}, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
     }
 
 
-def _worker(verb: str, runtime: ScoringRuntimeSpec, task: PodTask, resources: Json) -> Json:
+def _worker(verb: str, runtime: ScoringRuntimeSpec, task: PodTask, accelerator: Accelerator | None) -> Json:
     """The container that works; the kubelet ends it when nothing moves any more."""
-    container = _container("analyze", verb, runtime, task, resources)
+    container = _container("analyze", verb, runtime, task, accelerator)
     container["livenessProbe"] = {
         "exec": {"command": ["python", "-m", "playerscore_worker", "alive"]},
         "periodSeconds": 60,
@@ -268,7 +248,7 @@ def _worker(verb: str, runtime: ScoringRuntimeSpec, task: PodTask, resources: Js
 
 def _reporter(runtime: ScoringRuntimeSpec, task: PodTask, api_url: str) -> Json:
     """The native sidecar; the only one that is given tokens."""
-    container = _container("report", "report", runtime, task, SMALL)
+    container = _container("report", "report", runtime, task)
     container["restartPolicy"] = "Always"
     container["env"].append({"name": "PLAYERSCORE_API_URL", "value": api_url})
     container["volumeMounts"] += [
@@ -278,16 +258,15 @@ def _reporter(runtime: ScoringRuntimeSpec, task: PodTask, api_url: str) -> Json:
     return container
 
 
-def _volumes(task: PodTask) -> list[Json]:
-    size = task.video_limits.bytes + SCRATCH_BYTES
+def _volumes(runtime: ScoringRuntimeSpec, template: PodTemplate) -> list[Json]:
     token = {"path": "token", "expirationSeconds": TOKEN_SECONDS}
     kube = [
         {"serviceAccountToken": token},
         {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
     ]
     return [
-        {"name": "work", "emptyDir": {"sizeLimit": str(size)}},
-        {"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}},
+        {"name": "work", **podtemplates.volume(template, runtime)},
+        {"name": "tmp", "emptyDir": {"sizeLimit": str(podtemplates.TMP_BYTES)}},
         {"name": "kube-token", "projected": {"sources": kube}},
         {
             "name": "api-token",

@@ -30,6 +30,8 @@ class Observed:
     status: ScoringJobStatus
     metadata: Json = field(default_factory=dict)
     runtime: ScoringRuntime | None = None
+    runtime_trouble: str | None = None
+    """Why the runtime that there is cannot be read."""
     jobs: dict[str, Json] = field(default_factory=dict)
     """Child Jobs by name."""
     pods: list[Json] = field(default_factory=list)

@@ -1,6 +1,7 @@
 """Settings of the operator, from environment variables that begin with `PLAYERSCORE_`."""
 
 import socket
+from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -17,6 +18,8 @@ class Settings(BaseSettings):
     """Namespaces whose ScoringJobs are looked after; all when empty."""
     api_url: str = "http://playerscore-api.playerscore-system.svc:8080"
     """The REST API as worker pods reach it."""
+    runtimes_file: Path | None = None
+    """A JSON list of ScoringRuntimes that the leader keeps applied; none when absent."""
     identity: str = Field(default_factory=socket.gethostname)
     """This replica's name in the Lease."""
     lease_name: str = "playerscore-operator"

@@ -483,6 +483,16 @@ ROWS: tuple[Row, ...] = (
         code=Reason.POD_REFUSED,
     ),
     Row(
+        "other-release",
+        Place.ENDED,
+        "TASK_UNREADABLE",
+        ANY,
+        Verdict.FATAL,
+        "the runtime's image is more than one release older or newer than the operator",
+        "give the runtime an `image` of the operator's release; then create a new job",
+        code=Reason.POD_CONFIG,
+    ),
+    Row(
         "lost-sight",
         Place.ENDED,
         "ContainerStatusUnknown",

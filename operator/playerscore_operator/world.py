@@ -3,7 +3,9 @@
 import time
 from dataclasses import replace
 
-from playerscore.resources import ScoringJob
+from pydantic import ValidationError
+
+from playerscore.resources import ScoringJob, ScoringRuntime
 from playerscore.sources import choose_runtime
 from playerscore_operator import children, queues, waits
 from playerscore_operator.cluster import Cluster
@@ -55,9 +57,11 @@ class World:
         return read_job(body)
 
     async def _whole(self, job: ScoringJob, jobs: list[Json], pods: list[Json]) -> Observed:
-        runtime = choose_runtime(await self._list_runtimes(), job.spec.runtime_name)
+        runtime, trouble = _choose(await self._list_runtimes(), job.spec.runtime_name)
         prepared = await self._is_prepared(job.metadata["namespace"])
         observed = assemble(job, jobs, pods, runtime, prepared=prepared)
+        if trouble:
+            observed = replace(observed, runtime_trouble=trouble)
         current, _ = children.current(observed)
         if current is not None and queues.held(current):
             workload = await self.cluster.workload(observed.namespace, current["metadata"]["uid"])
@@ -91,3 +95,13 @@ class World:
         if prepared:
             self._prepared[namespace] = now + PREPARED_SECONDS
         return prepared
+
+
+def _choose(runtimes: list[Json], name: str | None) -> tuple[ScoringRuntime | None, str | None]:
+    """The runtime, or why it cannot be read: a newer release may know values that this one does not."""
+    try:
+        return choose_runtime(runtimes, name), None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        path = ".".join(str(part) for part in first["loc"])
+        return None, f"The ScoringRuntime cannot be read by this operator: {path}: {first['msg']}"

@@ -23,8 +23,10 @@ WEBHOOK = {
 POLICY = {
     ("ValidatingAdmissionPolicy", f"{RELEASE}-selection"),
     ("ValidatingAdmissionPolicyBinding", f"{RELEASE}-selection"),
+    ("ValidatingAdmissionPolicy", f"{RELEASE}-runtimes"),
+    ("ValidatingAdmissionPolicyBinding", f"{RELEASE}-runtimes"),
 }
-ADVICE = {(kind, f"{name}-advice") for kind, name in POLICY}
+ADVICE = {(kind, f"{name}-advice") for kind, name in POLICY if name.endswith("selection")}
 MODES = {"webhook": WEBHOOK, "policy": POLICY | ADVICE, "both": WEBHOOK | POLICY}
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from builders import UID, make_ready_spec, make_runtime, make_status
+from builders import TEMPLATE, UID, make_ready_spec, make_runtime, make_status, manifest
 from chart import NAMESPACE, of_kind, render
 from controlplane import ControlPlane
-from playerscore.resources import Accelerator
+from playerscore.resources import Accelerator, ScoringRuntimeSpec
 from playerscore_operator.manifests import analysis_job, preview_job
 from playerscore_operator.observe import Observed
 
@@ -20,7 +20,7 @@ Json = dict[str, Any]
 SETS = (
     "jobNamespaces[0].name=scoring",
     "jobNamespaces[0].create=true",
-    "monitoring.enabled=true,runtimes.gpu.enabled=true",
+    "monitoring.enabled=true",
 )
 WORKLOADS = ("Deployment", "StatefulSet", "Job", "CronJob")
 RIGHTS = ("Namespace", "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
@@ -88,7 +88,7 @@ def pod_of(template: Json, name: str, namespace: str) -> Json:
 
 
 def worker_pods() -> dict[str, Json]:
-    """The pods that the operator's Jobs make: preview, analysis, analysis on a GPU."""
+    """The pods that the operator's Jobs make: preview, analysis, analysis on a GPU, and with all that a template says."""
     accelerator = Accelerator.model_validate(
         {
             "resourceName": "nvidia.com/gpu",
@@ -104,8 +104,18 @@ def worker_pods() -> dict[str, Json]:
         "preview": preview_job(job, plain, 1, "http://api:8080"),
         "analysis": analysis_job(job, plain, 1, "http://api:8080"),
         "analysis-gpu": analysis_job(job, gpu, 1, "http://api:8080"),
+        "preview-templated": preview_job(job, templated(), 1, "http://api:8080"),
+        "analysis-templated": analysis_job(job, templated(), 1, "http://api:8080"),
+        "analysis-openshift": analysis_job(job, templated(securityContext={}), 1, "http://api:8080"),
     }
     return {name: pod_of(body["spec"]["template"], name, "scoring") for name, body in jobs.items()}
+
+
+def templated(**changes: Any) -> ScoringRuntimeSpec:
+    """A runtime whose template says all that it may."""
+    return ScoringRuntimeSpec.model_validate(
+        manifest(make_runtime())["spec"] | {"template": TEMPLATE | changes}
+    )
 
 
 def observed() -> Observed:

@@ -209,16 +209,13 @@ def test_an_object_that_the_rule_would_refuse_today_can_still_be_labelled(lab: L
     assert "labeled" in lab.plane.kubectl("label", "sj", "mismatch", "team=a")
 
 
-def test_runtimes_are_asked_about_but_for_those_of_the_release_itself(lab: Lab) -> None:
+def test_runtimes_are_asked_about_when_their_spec_is_new_or_changed(lab: Lab) -> None:
     runtime = manifest(make_runtime(name="fast"))
-    own = manifest(make_runtime(name="own"))
-    own["metadata"]["annotations"] = {"playerscore.dev/release": "playerscore-system/playerscore"}
     before = lab.asked("ScoringRuntime")
 
     lab.plane.kubectl("create", "-f", "-", stdin=json.dumps(runtime))
     lab.plane.kubectl("patch", "srt", "fast", "--type=merge", "-p", '{"spec": {"image": "worker:2"}}')
     lab.plane.kubectl("label", "srt", "fast", "team=a")
-    lab.plane.kubectl("create", "-f", "-", stdin=json.dumps(own))
 
     assert lab.asked("ScoringRuntime") == before + 2
 

@@ -33,7 +33,14 @@ VALUES: dict[str, Json] = {
         "operator": {"replicas": 2},
         "webhook": {"replicas": 3},
         "api": {"replicas": 2},
-        "runtimes": {"gpu": {"enabled": True}},
+        "runtimes": {
+            "gpu": {
+                "enabled": True,
+                "spec": {
+                    "detector": {"weights": {"uri": "https://models.example/yolo.pt", "sha256": "a" * 64}}
+                },
+            }
+        },
         "image": {"digest": "sha256:" + "a" * 64},
         "imagePullSecrets": [{"name": "registry"}],
     },
@@ -55,7 +62,10 @@ WRONG_VALUES: dict[str, Json] = {
     "a mode that there is not": {"admission": {"mode": "mutating"}},
     "a digest that is none": {"image": {"digest": "latest"}},
     "a namespace with capitals": {"jobNamespaces": [{"name": "Scoring"}]},
-    "two default runtimes": {"runtimes": {"gpu": {"enabled": True, "default": True}}},
+    "two default runtimes": {
+        "runtimes": {"mine": {"enabled": True, "default": True, "spec": {"image": "worker"}}}
+    },
+    "a GPU without a detector that uses it": {"runtimes": {"gpu": {"enabled": True}}},
     "no store at all": {"store": {"embedded": {"enabled": False}}},
 }
 

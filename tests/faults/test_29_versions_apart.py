@@ -1,13 +1,19 @@
-"""The CRD is upgraded or rolled back under stored jobs; operator and CRD are of different versions.
+"""The CRD is upgraded or rolled back under stored jobs; operator, worker and CRD are of different versions.
 
 Promise: an old object stays writable where it is not wrong anew; an operator reads and runs jobs that a newer
-version wrote, and keeps what it does not know; under an older CRD it comes to rest instead of writing for ever.
+version wrote, and keeps what it does not know; under an older CRD it comes to rest instead of writing for ever. An
+upgrade and the way back, while previews and analyses run, lose none and run none twice.
 """
 
 import copy
 import itertools
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -178,3 +184,89 @@ def test_under_an_older_crd_the_operator_comes_to_rest(own_lab: FaultLab, crds: 
     assert before != after
     assert [stored(lab, name)["metadata"]["resourceVersion"] for name in ("young", "waits")] == after
     invariants(lab)
+
+
+# --- a release after another, and back -----------------------------------------------------------------
+
+OLDER = "e9015b9"
+"""A commit whose tasks have no version yet, and whose workers refuse a task with a field more."""
+PROGRAMS = ("core", "operator", "worker")
+EACH = 3
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tree of that commit."""
+    folder = tmp_path_factory.mktemp("older")
+    tar = folder / "tree.tar"
+    command = ["git", "-C", str(ROOT), "archive", f"--output={tar}", OLDER, *PROGRAMS, "crds"]
+    done = subprocess.run(command, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, f"{done.stderr} (a shallow clone? git fetch --unshallow)"
+    subprocess.run(["tar", "-xf", str(tar), "-C", str(folder)], check=True)
+    return folder
+
+
+def of_tree(folder: Path) -> dict[str, str]:
+    """The environment in which a program of that tree runs; its libraries are this one's."""
+    return {"PYTHONPATH": ":".join(str(folder / part) for part in PROGRAMS)}
+
+
+def of_release(folder: Path) -> list[Json]:
+    return [yaml.safe_load((folder / "crds" / f"{kind}.yaml").read_text()) for kind in KINDS]
+
+
+@pytest.mark.long
+def test_an_upgrade_and_back_while_previews_and_analyses_run_loses_none_and_runs_none_twice(
+    own_lab: FaultLab, crds: Crds, older: Path
+) -> None:
+    lab = own_lab
+    lab.runtime()
+    jobs: list[str] = []
+    releases = {"before": older, "after": ROOT, "back": older}
+    crds.install(*of_release(older))
+    lab.start_operator("before", **of_tree(older))
+    lab.leads("before")
+    with lab.kubelet(run_seconds=15) as kubelet:
+        for now, then in (("before", "after"), ("after", "back"), ("back", "")):
+            if then:
+                lab.start_operator(then, **of_tree(releases[then]))
+                lab.until(lambda then=then: lab.probe(then, "readyz") == (200, "standby"))
+            jobs += lab.create_many(f"{now}-analysis", EACH)
+            jobs += lab.create_many(f"{now}-preview", EACH, lambda _: {})
+            enough = len(jobs) - 2
+            lab.until(lambda enough=enough: len(kubelet.ran) >= enough)
+            if then:
+                # Helm's order: the definitions, then the end of the operator before.
+                crds.install(*of_release(releases[then]))
+                lab.signal(now, signal.SIGTERM)
+                assert lab.ended(now) == 0
+                lab.leads(then)
+        lab.all_at("COMPLETED", [name for name in jobs if "analysis" in name])
+        lab.all_at("WAITING_FOR_PLAYER", [name for name in jobs if "preview" in name])
+
+    assert {job["status"]["run"].get("attempt", 1) for job in lab.jobs()} == {1}
+    assert {job["status"]["run"].get("previewAttempt", 1) for job in lab.jobs()} == {1}
+    assert len(lab.children()) == len(kubelet.ran) == len(jobs)
+    invariants(lab)
+
+
+def test_workers_of_the_older_release_read_what_this_operator_tells_them(
+    own_lab: FaultLab, older: Path
+) -> None:
+    lab = own_lab
+    lab.start_operator()
+    lab.create_job("preview")
+    lab.create_job("analysis", lab.ready("analysis"))
+    found = lab.until(lambda: children if len(children := lab.children()) == 2 else None)
+
+    for child in found:
+        container = child["spec"]["template"]["spec"]["containers"][0]
+        told = {item["name"]: item["value"] for item in container["env"]}
+        script = "from playerscore_worker import pod; print(pod.__file__, pod.task().kind)"
+        command = [sys.executable, "-c", script]
+        read = subprocess.run(
+            command, env={**os.environ, **told, **of_tree(older)}, text=True, capture_output=True, check=False
+        )
+        assert read.returncode == 0, read.stderr
+        assert str(older) in read.stdout
+        assert read.stdout.split()[-1] in ("preview", "analysis")

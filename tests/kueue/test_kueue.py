@@ -13,6 +13,8 @@ from kueue import Kueue, cluster_queue, flavor, local_queue
 
 Json = dict[str, Any]
 GPU = "nvidia.com/gpu"
+DISK = "ephemeral-storage"
+ONE_GPU: Json = {GPU: 1, "cpu": 8, "memory": "32Gi", DISK: "200Gi"}
 QUEUE = "gpus"
 PRIORITIES = {"urgent": 1000, "nightly": 10}
 RUNTIME = {
@@ -81,7 +83,6 @@ class QueueLab(FlowLab):
 
 
 def _platform() -> list[Json]:
-    one_gpu: Json = {GPU: 1, "cpu": 8, "memory": "32Gi"}
     priorities = [
         {
             "apiVersion": "scheduling.k8s.io/v1",
@@ -97,10 +98,10 @@ def _platform() -> list[Json]:
         flavor("a100", {"gpu": "a100"}),
         flavor("t4", {"gpu": "t4"}),
         cluster_queue(
-            "platform", {"a100": one_gpu, "t4": one_gpu}, preemption={"withinClusterQueue": "LowerPriority"}
+            "platform", {"a100": ONE_GPU, "t4": ONE_GPU}, preemption={"withinClusterQueue": "LowerPriority"}
         ),
         local_queue(QUEUE, NAMESPACE, "platform"),
-        cluster_queue("closed", {"t4": {GPU: 1, "cpu": 8, "memory": "32Gi"}}, stopPolicy="HoldAndDrain"),
+        cluster_queue("closed", {"t4": ONE_GPU}, stopPolicy="HoldAndDrain"),
         local_queue("closed", NAMESPACE, "closed"),
     ]
 
@@ -198,9 +199,7 @@ def test_a_preempted_job_is_admitted_on_other_nodes(lab: QueueLab) -> None:
     lab.until(lambda: lab.condition("moves", "Running")[0] == "True")
 
     lab.kueue.apply(
-        cluster_queue(
-            "platform", {"a100": {GPU: 0, "cpu": 0, "memory": 0}, "t4": {GPU: 1, "cpu": 8, "memory": "32Gi"}}
-        )
+        cluster_queue("platform", {"a100": {GPU: 0, "cpu": 0, "memory": 0, DISK: 0}, "t4": ONE_GPU})
     )
     try:
         (workload,) = json.loads(lab.plane.kubectl("-n", NAMESPACE, "get", "workloads", "-o", "json"))[

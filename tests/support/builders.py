@@ -5,7 +5,7 @@ turns a model into the dictionary that an API server takes.
 """
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel
 
@@ -263,3 +263,51 @@ def make_runtime(*, name: str = "cpu", **changes: Any) -> ScoringRuntime:
     """A runtime on the CPU that allows the namespace's uploads."""
     known: dict[str, Any] = {"image": IMAGE, "sources": ["s3://playerscore/{namespace}/uploads/"]}
     return ScoringRuntime(metadata={"name": name}, spec=ScoringRuntimeSpec(**(known | changes)))
+
+
+TEMPLATE: Final[dict[str, Any]] = {
+    "labels": {"team": "video", "sidecar.istio.io/inject": "false"},
+    "annotations": {"karpenter.sh/do-not-disrupt": "true"},
+    "nodeSelector": {"pool": "cpu"},
+    "tolerations": [{"key": "dedicated", "operator": "Equal", "value": "video", "effect": "NoSchedule"}],
+    "affinity": {
+        "nodeAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": {
+                "nodeSelectorTerms": [
+                    {"matchExpressions": [{"key": "arch", "operator": "In", "values": ["amd64"]}]}
+                ]
+            },
+            "preferredDuringSchedulingIgnoredDuringExecution": [
+                {
+                    "weight": 1,
+                    "preference": {"matchExpressions": [{"key": "spot", "operator": "DoesNotExist"}]},
+                }
+            ],
+        },
+        "podAntiAffinity": {
+            "preferredDuringSchedulingIgnoredDuringExecution": [
+                {
+                    "weight": 100,
+                    "podAffinityTerm": {
+                        "topologyKey": "kubernetes.io/hostname",
+                        "labelSelector": {"matchLabels": {"playerscore.dev/role": "worker"}},
+                    },
+                }
+            ]
+        },
+    },
+    "topologySpreadConstraints": [
+        {"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway"}
+    ],
+    "schedulerName": "default-scheduler",
+    "imagePullSecrets": [{"name": "registry"}],
+    "containers": {
+        "fetch": {"resources": {"requests": {"cpu": "100m"}, "limits": {"memory": "1Gi"}}},
+        "analyze": {"resources": {"requests": {"cpu": "2", "memory": "4Gi"}, "limits": {"memory": "8Gi"}}},
+        "report": {"resources": {"requests": {"cpu": "10m", "ephemeral-storage": "1Gi"}}},
+    },
+    "workVolume": {"type": "Ephemeral", "storageClassName": "fast", "sizeLimit": "20Gi"},
+    "env": [{"name": "HTTPS_PROXY", "value": "http://proxy.example:3128"}],
+    "securityContext": {"runAsUser": 1000650000, "runAsGroup": 1000650000, "fsGroup": 1000650000},
+}
+"""All that a runtime may say about pods, but for what a cluster must have (a priority class, a runtime class)."""

@@ -22,7 +22,7 @@ import httpx
 
 from builders import make_player, make_preview, make_result, make_target, manifest
 from chart import NAMESPACE as SYSTEM
-from chart import render
+from chart import one, render
 from controlplane import ControlPlane, Running, ensure_tools, free_ports
 from playerscore import names
 
@@ -111,6 +111,8 @@ class FlowLab(Running):
         objects = render(values={"jobNamespaces": [{"name": NAMESPACE, "create": True}]})
         self._webhook = [item for item in objects if item["kind"] == "ValidatingWebhookConfiguration"]
         self.plane.kubectl("create", "namespace", SYSTEM)
+        listed = one(objects, "ConfigMap", "playerscore-runtimes")["data"]["runtimes.json"]
+        (self.plane.folder / "runtimes.json").write_text(listed)
         apply(self.plane, [item for item in objects if item not in self._webhook])
 
     def _program(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
@@ -144,6 +146,7 @@ class FlowLab(Running):
             "KUBECONFIG": str(self.plane.kubeconfig_for(token, "operator")),
             "PLAYERSCORE_HEALTH_PORT": str(port),
             "PLAYERSCORE_NAMESPACE": SYSTEM,
+            "PLAYERSCORE_RUNTIMES_FILE": str(self.plane.folder / "runtimes.json"),
         }
         self._program("operator", [sys.executable, "-m", "playerscore_operator"], settings)
 

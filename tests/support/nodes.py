@@ -41,7 +41,7 @@ def scheduler(plane: ControlPlane) -> contextlib.AbstractContextManager[None]:
 @contextlib.contextmanager
 def node(lab: FaultLab, name: str, **capacity: str) -> Iterator[None]:
     """A node with room for one worker (and what `capacity` names, `nvidia_com_gpu` too), until the end of the block."""
-    known = {"cpu": "1", "memory": "4Gi", "pods": "10"}
+    known = {"cpu": "1", "memory": "4Gi", "pods": "10", "ephemeral-storage": "100Gi"}
     known |= {key.replace("nvidia_com_gpu", "nvidia.com/gpu"): value for key, value in capacity.items()}
     lab.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}})
     status = {"capacity": known, "allocatable": known}

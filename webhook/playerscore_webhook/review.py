@@ -18,7 +18,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from msgspec.structs import replace
 from pydantic import BaseModel, ValidationError
 
-from playerscore import admission, lenient, names, refusals
+from playerscore import admission, lenient, names, podtemplate, refusals
 from playerscore.edits import Violation
 from playerscore.names import Reason
 from playerscore.resources import ScoringJobSpec, ScoringJobStatus, ScoringRuntimeSpec
@@ -273,7 +273,7 @@ def _unread(part: str, paths: list[str]) -> list[str]:
 
 
 def _runtime(request: Request) -> Verdict:
-    """A runtime must parse; fields of a newer schema are only warned about."""
+    """A runtime must parse; of a newer schema's fields those of pods' templates are refused, the others warned about."""
     try:
         ScoringRuntimeSpec.model_validate_json(bytes(request.object.spec if request.object else NULL))
     except ValidationError as error:
@@ -287,7 +287,11 @@ def _runtime_problems(error: ValidationError) -> Verdict:
     causes, newer = [], []
     for item in error.errors(include_url=False, include_context=False, include_input=False):
         path = ".".join(str(part) for part in item["loc"])
-        if item["type"] == "extra_forbidden":
+        if item["type"] == "extra_forbidden" and item["loc"][0] in podtemplate.ROOTS:
+            causes.append(
+                Cause(names.TEMPLATE_FORBIDDEN, f"spec.{path}", podtemplate.forbidden(f"spec.{path}"))
+            )
+        elif item["type"] == "extra_forbidden":
             newer.append(path)
         else:
             causes.append(Cause(INVALID, f"spec.{path}" if path else "spec", item["msg"]))

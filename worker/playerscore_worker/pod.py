@@ -11,21 +11,19 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from pydantic import TypeAdapter
-
+from playerscore import tasks
 from playerscore.errors import PlayerscoreError
 from playerscore.tasks import (
     EXIT_BAD_INPUT,
     EXIT_OUT_OF_MEMORY,
     TASK_VARIABLE,
     TERMINATION_MESSAGE_BYTES,
+    VERSION_VARIABLE,
     AnalysisTask,
     Failure,
     PreviewTask,
-    Task,
 )
 
-TASK: TypeAdapter[PreviewTask | AnalysisTask] = TypeAdapter(Task)
 EXIT_MACHINE: Final = 1
 # JSON escapes may double a message; twice this and the frame around it stay below the limit.
 FAILURE_BYTES: Final = 1900
@@ -117,8 +115,8 @@ class Pod:
 
 
 def task() -> PreviewTask | AnalysisTask:
-    """This pod's task. Raises pydantic.ValidationError."""
-    return TASK.validate_json(os.environ[TASK_VARIABLE])
+    """This pod's task. Raises WorkerError for one that this image cannot read."""
+    return tasks.read(os.environ[TASK_VARIABLE], os.environ.get(VERSION_VARIABLE))
 
 
 def write(path: Path, data: Any) -> None:

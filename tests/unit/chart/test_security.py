@@ -1,5 +1,6 @@
 """What the rendered chart grants and opens: table tests over every shape in which it can be installed."""
 
+import json
 import re
 from typing import Any
 
@@ -10,11 +11,14 @@ from chart import NAMESPACE, of_kind, one, render
 Json = dict[str, Any]
 TENANT = "jobNamespaces[0].name=scoring,jobNamespaces[0].create=true"
 EXTERNAL = "store.embedded.enabled=false,store.external.endpoint=https://s3.example.com,store.external.existingSecret=s3"
+WEIGHTS = "runtimes.gpu.spec.detector.weights"
+GPU = f"runtimes.gpu.enabled=true,{WEIGHTS}.uri=https://models.example/yolo.pt,{WEIGHTS}.sha256={'a' * 64}"
 SHAPES = {
     "default": (TENANT,),
     "everything": (
         TENANT,
-        "operator.replicas=2,api.replicas=2,runtimes.gpu.enabled=true,monitoring.enabled=true",
+        "operator.replicas=2,api.replicas=2,monitoring.enabled=true",
+        GPU,
     ),
     "an own store": (TENANT, EXTERNAL),
     "cert-manager": (TENANT, "admission.certificate.issuer=cert-manager"),
@@ -205,7 +209,7 @@ def test_scratch_space_is_limited(sets: tuple[str, ...]) -> None:
                 assert volume["emptyDir"].get("sizeLimit"), f"{part}: {volume}"
 
 
-DIGESTS = {"image": "a" * 64, "workerImage": "b" * 64, "store.image": "c" * 64}
+DIGESTS = {"image": "a" * 64, "workerImage": "b" * 64, "store.image": "c" * 64, "workerGpuImage": "d" * 64}
 
 
 @shapes()
@@ -213,10 +217,47 @@ def test_every_image_can_be_pinned_by_digest(sets: tuple[str, ...]) -> None:
     pins = ",".join(f"{path}.digest=sha256:{digest}" for path, digest in DIGESTS.items())
     objects = render(*sets, pins)
     images = [container["image"] for template in pods(objects).values() for container in containers(template)]
-    images += [item["spec"]["image"] for item in of_kind(objects, "ScoringRuntime")]
+    images += [item["spec"]["image"] for item in runtimes(objects).values()]
 
     assert images
-    assert [image for image in images if not re.fullmatch(r"[a-z0-9./-]+@sha256:([abc])\1{63}", image)] == []
+    assert [image for image in images if not re.fullmatch(r"[a-z0-9./-]+@sha256:([abcd])\1{63}", image)] == []
+
+
+def runtimes(objects: list[Json]) -> dict[str, Json]:
+    """The ScoringRuntimes that the operator applies, by name."""
+    listed = json.loads(one(objects, "ConfigMap", "playerscore-runtimes")["data"]["runtimes.json"])
+    return {item["metadata"]["name"]: item for item in listed}
+
+
+def test_the_gpu_runtime_has_the_gpu_image_and_a_detector_that_uses_a_gpu() -> None:
+    found = runtimes(render(GPU))
+
+    assert set(found) == {"cpu", "gpu"}
+    assert found["gpu"]["spec"]["image"] == "playerscore/worker-gpu:0.1.0"
+    assert found["gpu"]["spec"]["detector"]["name"] == "ultralytics"
+    assert found["gpu"]["spec"]["accelerator"]["resourceName"] == "nvidia.com/gpu"
+    assert found["cpu"]["spec"]["image"] == "playerscore/worker:0.1.0"
+
+
+@pytest.mark.parametrize("detector", ["ultralytics", "onnx"])
+def test_a_detector_without_the_weights_that_it_needs_is_refused(detector: str) -> None:
+    with pytest.raises(AssertionError, match=r"runtimes\.gpu: the detector .* needs weights"):
+        render(f"runtimes.gpu.enabled=true,runtimes.gpu.spec.detector.name={detector}")
+
+
+def test_only_one_runtime_is_the_default_and_a_removed_one_is_none() -> None:
+    with pytest.raises(AssertionError, match="only one enabled runtime may be the default"):
+        render(GPU, "runtimes.gpu.default=true")
+
+    assert set(runtimes(render(values={"runtimes": {"cpu": None}}))) == set()
+
+
+def test_another_list_of_runtimes_is_another_operator_pod() -> None:
+    def mark(*sets: str) -> str:
+        template = one(render(*sets), "Deployment", "playerscore-operator")["spec"]["template"]
+        return str(template["metadata"]["annotations"]["playerscore.dev/runtimes"])
+
+    assert mark() == mark() != mark(GPU)
 
 
 def test_a_digest_that_is_none_is_refused() -> None:

@@ -102,6 +102,28 @@ DENIED: dict[str, tuple[Json, list[str]]] = {
         ),
         ["INVALID spec.image", "INVALID spec.sources.0", "INVALID spec.retry.limit"],
     ),
+    "a template with what is on no list": (
+        asked(
+            kind="ScoringRuntime",
+            object={
+                "spec": manifest(make_runtime())["spec"]
+                | {
+                    "template": {
+                        "hostNetwork": True,
+                        "containers": {"analyze": {"command": ["sh"]}},
+                        "env": [{"name": "A", "value": "1", "valueFrom": {}}],
+                    },
+                    "preview": {"template": {"serviceAccountName": "admin"}},
+                }
+            },
+        ),
+        [
+            "TEMPLATE_FORBIDDEN spec.template.containers.analyze.command",
+            "TEMPLATE_FORBIDDEN spec.template.env.0.valueFrom",
+            "TEMPLATE_FORBIDDEN spec.template.hostNetwork",
+            "TEMPLATE_FORBIDDEN spec.preview.template.serviceAccountName",
+        ],
+    ),
 }
 
 

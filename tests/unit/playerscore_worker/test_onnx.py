@@ -12,10 +12,9 @@ from builders import IMAGE
 from onnxgraphs import PERSON, SCORE, graph, picture, saved
 from playerscore.errors import WorkerError
 from playerscore.resources import Detector, Onnx, OnnxInput, Video
-from playerscore.tasks import PreviewTask
+from playerscore.tasks import PreviewTask, read
 from playerscore_worker import boxes, detectors
 from playerscore_worker.detectors.onnx import Fit, fit, prepare, tiles
-from playerscore_worker.pod import TASK
 
 BOX = (300, 200, 326, 264)
 WINDOW = np.array([150.0, 100.0, 480.0, 400.0])
@@ -215,7 +214,7 @@ def test_the_manifest_travels_in_the_task() -> None:
         detector=Detector(name="onnx", onnx=told),
     )
 
-    assert TASK.validate_json(task.model_dump_json(by_alias=True, exclude_none=True)).detector.onnx == told
+    assert read(task.model_dump_json(by_alias=True, exclude_none=True)).detector.onnx == told
 
 
 # --- pictures -------------------------------------------------------------------------------------------
