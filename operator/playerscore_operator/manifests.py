@@ -18,6 +18,7 @@ from playerscore.tasks import (
     PodTask,
     PreviewTask,
 )
+from playerscore_operator import probe
 from playerscore_operator.observe import Observed
 
 Json = dict[str, Any]
@@ -256,9 +257,8 @@ def _worker(verb: str, runtime: ScoringRuntimeSpec, task: PodTask, resources: Js
     """The container that works; the kubelet ends it when nothing moves any more."""
     container = _container("analyze", verb, runtime, task, resources)
     container["livenessProbe"] = {
-        "exec": {"command": ["python", "-m", "playerscore_worker", "alive"]},
+        "exec": {"command": probe.COMMAND},
         "periodSeconds": 60,
-        # Python starts slowly on a busy node.
         "timeoutSeconds": 30,
         "failureThreshold": 3,
         "terminationGracePeriodSeconds": 30,
