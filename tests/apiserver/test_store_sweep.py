@@ -5,10 +5,12 @@ Each test has a bucket of its own. Time passes by the files' dates in the store'
 
 import asyncio
 import concurrent.futures
+import contextlib
 import http.server
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -556,7 +558,7 @@ def full(release: Release, token: Path, small_volume: Path) -> Iterator[Bucket]:
         region_name="us-east-1",
         aws_access_key_id=KEYS[0],
         aws_secret_access_key=KEYS[1],
-        config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 10, "mode": "standard"}),
+        config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
     )
     try:
         yield Bucket(
@@ -565,6 +567,15 @@ def full(release: Release, token: Path, small_volume: Path) -> Iterator[Bucket]:
     finally:
         process.terminate()
         process.wait(25)
+
+
+def until_open(port: int) -> None:
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.1)
+    raise AssertionError("the store does not listen")
 
 
 def fill(bucket: Bucket) -> None:
