@@ -41,8 +41,17 @@ COMMON: Final = {
     "nodeSelector": "Kubernetes' own field of the pod.",
     "tolerations": "Kubernetes' own field of the pod.",
     "affinity": "Kubernetes' own field of the pod.",
+    "priorityClassName": "Kubernetes' own field of the pod.",
+    "extraVolumes": "Further volumes of the pod.",
+    "extraVolumeMounts": "Where the container has them.",
+    "podLabels": "Further labels of the pod.",
+    "podAnnotations": "Annotations of the pod.",
+    "annotations": "Of the object.",
 }
-WHOLE: Final = {"resources", "extraEnv", "nodeSelector", "tolerations", "affinity", "spec", "labels"}
+WHOLE: Final = {
+    *("resources", "extraEnv", "nodeSelector", "tolerations", "affinity", "spec", "labels", "annotations"),
+    *("podLabels", "podAnnotations", "commonLabels", "issuerRef", "serviceAccountAnnotations"),
+}
 """Keys whose value is Kubernetes' or the runtime's own form: one row, not one for each part."""
 HEAD = """\
 <!-- Generated from values.yaml and the programs' settings by docs/generate.py; do not edit. -->

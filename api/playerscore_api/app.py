@@ -9,9 +9,21 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.middleware.cors import CORSMiddleware
 
 from playerscore.errors import PlayerscoreError
-from playerscore_api import answers, cluster, events, faults, links, pages, routes, uploads, worker_routes
+from playerscore_api import (
+    access,
+    answers,
+    cluster,
+    events,
+    faults,
+    links,
+    pages,
+    routes,
+    uploads,
+    worker_routes,
+)
 from playerscore_api.broker import Broker
 from playerscore_api.deps import State
 from playerscore_api.metrics import Measured
@@ -81,6 +93,10 @@ def build(settings: Settings) -> FastAPI:
     faults.install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(Measured)
+    if settings.cors_origins:
+        app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **access.CORS)
+    app.add_middleware(access.Accessed, logged=settings.access_log)
+    app.add_middleware(access.Prefixed, prefix=settings.root_path)
     return app
 
 

@@ -9,15 +9,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, NamedTuple
 
-import aiobotocore.session
 import aiohttp
 import botocore.exceptions
 from aiobotocore.config import AioConfig
 
 from playerscore import names, sources
 from playerscore.errors import PlayerscoreError
+from playerscore.names import Reason
 from playerscore.sources import StorePlace
-from playerscore_api import forms
+from playerscore_api import credentials, forms
 from playerscore_api.forms import Document, Stored
 from playerscore_api.relay import Confirm, Relay, connector
 from playerscore_api.settings import Settings
@@ -72,14 +72,30 @@ def artifact_key(namespace: str, uid: str, name: str) -> str:
 
 
 def listed_artifact(job: Document, name: str) -> str:
-    """Where an artifact that the job's status lists is stored. Raises PlayerscoreError NOT_FOUND for any other.
+    """Where an artifact that the job's status lists is stored. Raises ARTIFACT_LOST for one that could not be stored,
+    NOT_FOUND for any other.
 
     What is stored besides may be an older attempt's, of another player.
     """
-    found = forms.parts(job)[1].artifacts or []
-    if name not in (item.name for item in found):
-        raise PlayerscoreError("NOT_FOUND", f"The job has no artifact {name}")
-    return artifact_key(job["metadata"]["namespace"], job["metadata"]["uid"], name)
+    status = forms.parts(job)[1]
+    if name in (item.name for item in status.artifacts or []):
+        return artifact_key(job["metadata"]["namespace"], job["metadata"]["uid"], name)
+    for condition in status.conditions or []:
+        words = {word.strip(".,:;") for word in (condition.message or "").split()}
+        if condition.reason == Reason.ARTIFACTS_LOST and name in words:
+            raise PlayerscoreError("ARTIFACT_LOST", condition.message or name)
+    raise PlayerscoreError("NOT_FOUND", f"The job has no artifact {name}")
+
+
+@asynccontextmanager
+async def promised(name: str) -> AsyncIterator[None]:
+    """An artifact that the status lists and the store does not have is lost. Raises ARTIFACT_LOST."""
+    try:
+        yield
+    except PlayerscoreError as error:
+        if error.code != "NOT_FOUND":
+            raise
+        raise PlayerscoreError("ARTIFACT_LOST", f"The store no longer has {name}") from error
 
 
 class Broker:
@@ -301,12 +317,10 @@ class Broker:
 
 def connection(settings: Settings, endpoint: str) -> Any:
     """An S3 client for that endpoint, as an asynchronous context manager."""
-    return aiobotocore.session.get_session().create_client(
+    return credentials.session(settings).create_client(
         "s3",
         endpoint_url=endpoint,
         region_name=settings.store_region,
-        aws_access_key_id=settings.store_access_key.get_secret_value(),
-        aws_secret_access_key=settings.store_secret_key.get_secret_value(),
         config=AioConfig(
             signature_version="s3v4",
             s3={"addressing_style": "path"},
@@ -343,5 +357,8 @@ async def translated() -> AsyncIterator[None]:
         yield
     except botocore.exceptions.ClientError as error:
         raise _refusal(_http_status(error)) from error
+    except (botocore.exceptions.NoCredentialsError, botocore.exceptions.CredentialRetrievalError) as error:
+        text = "There are no credentials for the object store: neither keys nor an identity of the cloud"
+        raise PlayerscoreError("STORE_UNAVAILABLE", text) from error
     except (botocore.exceptions.BotoCoreError, aiohttp.ClientError, OSError) as error:
         raise PlayerscoreError("STORE_UNAVAILABLE", "The object store does not answer") from error

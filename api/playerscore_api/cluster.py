@@ -23,6 +23,9 @@ from playerscore_api.metrics import KUBERNETES_SECONDS
 from playerscore_api.stored import Change, Document, Page
 
 JOBS: Final = f"/apis/{names.API_VERSION}/namespaces/{{}}/{names.JOB_PLURAL}"
+EVERY_JOB: Final = f"/apis/{names.API_VERSION}/{names.JOB_PLURAL}"
+ALL: Final = ""
+"""The namespace that stands for all of them."""
 STRICT: Final = {"fieldValidation": "Strict"}
 DRY_RUN: Final = {"dryRun": "All"}
 MERGE_PATCH: Final = "application/merge-patch+json"
@@ -90,10 +93,14 @@ class Cluster:
         """One ScoringJob as `stored.job` reads it, with those frames of its preview."""
         return stored.job((await self._ask("GET", f"{JOBS.format(namespace)}/{name}")).body, *frames)
 
-    async def list_jobs(self, namespace: str, limit: int, token: str | None = None) -> Page:
-        """A page of ScoringJobs as `stored.job` reads them."""
-        query = {"limit": str(limit)} | ({"continue": token} if token else {})
-        return stored.page((await self._ask("GET", JOBS.format(namespace), query)).body)
+    async def list_jobs(
+        self, namespace: str, limit: int, token: str | None = None, labels: str | None = None
+    ) -> Page:
+        """A page of ScoringJobs as `stored.job` reads them, of all namespaces for `ALL`."""
+        more = {"continue": token, "labelSelector": labels}
+        query = {"limit": str(limit)} | {key: value for key, value in more.items() if value}
+        path = EVERY_JOB if namespace == ALL else JOBS.format(namespace)
+        return stored.page((await self._ask("GET", path, query)).body)
 
     async def create_job(self, namespace: str, manifest: Document, dry_run: bool = False) -> Written:
         """Create a ScoringJob; unknown fields are refused. Raises ALREADY_EXISTS."""

@@ -19,14 +19,14 @@ _EXAMPLE: Final = {"url": "https://store.example/…?X-Amz-Signature=…", "expi
     operation_id="linkArtifact",
     tags=["jobs"],
     responses=answers.said("Where it is", _EXAMPLE)
-    | answers.refused("JOB_NOT_FOUND", "NOT_FOUND", "STORE_UNAVAILABLE"),
+    | answers.refused("JOB_NOT_FOUND", "NOT_FOUND", "ARTIFACT_LOST", "STORE_UNAVAILABLE"),
 )
 async def link_artifact(asked: TheJob, name: ArtifactName, parts: Parts, request: Request) -> Offer:
     """An address of an artifact for whoever may read the job: the store's own, where it is public, for a short time;
     else this API's, which wants the token."""
     key = broker.listed_artifact(await asked.read(), name)
     if await parts.broker.size(key) is None:
-        raise PlayerscoreError("NOT_FOUND", "There is no such artifact")
+        raise PlayerscoreError("ARTIFACT_LOST", f"The store no longer has {name}")
     if parts.broker.public:
         url = await parts.broker.peoples_link(key)
         return Offer(url=url, expires_seconds=parts.settings.presigned_seconds)

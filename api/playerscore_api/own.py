@@ -1,6 +1,6 @@
 """What this program asks Kubernetes with its own account: about pods that ask it, and about what exists."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Final
 
 from playerscore import names
@@ -23,9 +23,12 @@ class Own(Cluster):
         """All ScoringRuntimes."""
         return [item async for item in self._all(f"{GROUP}/{names.RUNTIME_PLURAL}")]
 
-    def every_job(self) -> AsyncIterator[Document]:
-        """All ScoringJobs of all namespaces. Raises when it cannot list them to the end."""
-        return self._all(f"{GROUP}/{names.JOB_PLURAL}")
+    async def every_job(self, namespaces: Collection[str] = ()) -> AsyncIterator[Document]:
+        """All ScoringJobs of those namespaces, or of all. Raises when it cannot list them to the end."""
+        scopes = [f"/namespaces/{namespace}" for namespace in namespaces] or [""]
+        for scope in scopes:
+            async for job in self._all(f"{GROUP}{scope}/{names.JOB_PLURAL}"):
+                yield job
 
     async def cluster_uid(self) -> str:
         """What tells this cluster from others."""

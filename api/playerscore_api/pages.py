@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import fastapi_offline
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
@@ -35,8 +35,8 @@ def install(app: FastAPI) -> None:
     headers = {"Content-Security-Policy": _policy(html)}
 
     @app.get("/", include_in_schema=False)
-    async def root() -> RedirectResponse:
-        return RedirectResponse("docs")
+    async def root(request: Request) -> RedirectResponse:
+        return RedirectResponse(request.url_for("docs").path)
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:

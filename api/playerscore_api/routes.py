@@ -26,15 +26,13 @@ from playerscore_api.forms import (
     NewJob,
     Pick,
 )
+from playerscore_api.listing import PAGE, Listing
 from playerscore_api.strict import StrictRoute
 
 router = APIRouter(route_class=StrictRoute)
 
 ATTEMPTS: Final = 3
 """A patch that meets somebody else's change is judged again, this often."""
-PAGE: Final = 1000
-BATCH: Final = 250
-"""Jobs of one call to Kubernetes: a stored job with its preview has up to 64 KB, its flat form one."""
 Step = Callable[[ScoringJobSpec, ScoringJobStatus], flow.Change]
 
 
@@ -76,7 +74,8 @@ async def create_job(
         response.status_code = 200
         return _shown(response, Written(_same(await caller.get_job(namespace, name), mark, error), []))
     if not dry_run:
-        response.headers["Location"] = f"/jobs/{name}?namespace={namespace}"
+        path = request.url_for("get_job", job_id=name).path
+        response.headers["Location"] = f"{path}?namespace={namespace}"
     return _shown(response, written, judgement.warnings, dry_run)
 
 
@@ -133,27 +132,16 @@ def _shown(response: Response, written: Written, own: list[str] | None = None, d
     responses=answers.said("A page of jobs", examples.PAGE) | answers.refused("EXPIRED"),
 )
 async def list_jobs(
-    caller: Caller,
-    namespace: Namespace,
+    asked: Listing,
     limit: Annotated[int, Query(ge=1, le=PAGE)] = 100,
     continue_: Annotated[
         str | None, Query(alias="continue", max_length=4096, description="The `next` of the page before.")
     ] = None,
 ) -> JobPage:
-    """A page of the namespace's jobs, in the order of their ids; pages show the state of one moment."""
-    items: list[Job] = []
-    token = continue_
-    while True:
-        try:
-            page = await caller.list_jobs(namespace, min(BATCH, limit - len(items)), token)
-        except PlayerscoreError as error:
-            if error.code == "INVALID" and token:
-                raise PlayerscoreError(error.code, error.message, field="continue") from error
-            raise
-        items += [forms.flat(job) for job in page.items]
-        token = page.next
-        if token is None or len(items) >= limit:
-            return JobPage(items=items, next=token)
+    """A page of the namespace's jobs, or of all namespaces', in the order of their ids; pages show the state of one
+    moment. With `step`, `player`, `minScore` or `maxScore` a page may be shorter than `limit` and still have a
+    `next`."""
+    return await asked.page(limit, continue_)
 
 
 @router.get(
@@ -381,7 +369,7 @@ async def list_artifacts(asked: TheJob) -> Artifacts:
     tags=["jobs"],
     response_class=Response,
     responses=answers.binary("The file, of the media type that the list says", "*/*")
-    | answers.refused("JOB_NOT_FOUND", "NOT_FOUND", "RANGE_INVALID", "STORE_UNAVAILABLE"),
+    | answers.refused("JOB_NOT_FOUND", "NOT_FOUND", "ARTIFACT_LOST", "RANGE_INVALID", "STORE_UNAVAILABLE"),
 )
 async def get_artifact(
     asked: TheJob,
@@ -392,4 +380,5 @@ async def get_artifact(
 ) -> Response:
     """An artifact, for whoever may read the job."""
     key = broker.listed_artifact(await asked.read(), name)
-    return await content.send(parts.broker, key, request, kept)
+    async with broker.promised(name):
+        return await content.send(parts.broker, key, request, kept)

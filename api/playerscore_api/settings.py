@@ -1,24 +1,39 @@
-"""What the platform team can set, read from the environment with the prefix PLAYERSCORE_API_.
-
-The store's two secrets can also be files named like their variables, in lower case, in the folder that
-PLAYERSCORE_API_SECRETS_DIR names.
-"""
+"""What the platform team can set, read from the environment with the prefix PLAYERSCORE_API_."""
 
 import os
+import re
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from playerscore.listening import authority
+
 ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+OWN_PATHS: Final = frozenset(
+    {"jobs", "uploads", "worker", "docs", "openapi.json", "healthz", "readyz", "metrics"}
+)
+"""First parts of this API's own addresses: a prefix that begins with one could not be told from them."""
+ORIGIN: Final = re.compile(r"\*|https?://[^/\s]+")
+
+
+def _prefix(value: str) -> str:
+    if value.strip("/").split("/")[0] in OWN_PATHS:
+        raise ValueError("a prefix cannot begin like an address of this API")
+    return value
+
+
+def _origins(values: list[str]) -> list[str]:
+    for value in values:
+        if not ORIGIN.fullmatch(value):
+            raise ValueError(f"{value!r} is no origin, such as https://pages.example.com, nor *")
+    return values
 
 
 def _in_cluster_url() -> str:
     host = os.environ.get("KUBERNETES_SERVICE_HOST", "kubernetes.default.svc")
-    return (
-        f"https://{f'[{host}]' if ':' in host else host}:{os.environ.get('KUBERNETES_SERVICE_PORT', '443')}"
-    )
+    return f"https://{authority(host, os.environ.get('KUBERNETES_SERVICE_PORT', '443'))}"
 
 
 class KubeSettings(BaseSettings):
@@ -35,12 +50,28 @@ class KubeSettings(BaseSettings):
 
 
 class Settings(KubeSettings):
-    """The API's settings. Only the store's address and its two secrets have no default."""
+    """The API's settings. Only the store's address has no default."""
 
-    host: str = "0.0.0.0"  # noqa: S104  # a pod serves its Service on every address
-    """The address to listen on."""
+    host: str = ""
+    """The address to listen on; all of IPv4 and IPv6 when empty."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
-    """The port to listen on."""
+    """The port to listen on, without TLS: for probes, Prometheus and the cluster's own pods."""
+    tls_port: Annotated[int, Field(ge=0, le=65_535)] = 8443
+    """The port to listen on with TLS, where a certificate is given."""
+    tls_cert_file: Path | None = None
+    """PEM with the certificate and its chain; read again when it changes."""
+    tls_key_file: Path | None = None
+    """PEM with its key."""
+    root_path: Annotated[
+        str, StringConstraints(pattern=r"^(/[A-Za-z0-9._~-]+)*$"), AfterValidator(_prefix)
+    ] = ""
+    """The path below which people reach this API, such as /scoring, whether or not a proxy takes it off."""
+    keep_alive_seconds: Annotated[int, Field(ge=1, le=3600)] = 75
+    """How long an idle connection is kept; longer than the proxy in front keeps it."""
+    cors_origins: Annotated[list[str], AfterValidator(_origins)] = []
+    """Origins of web pages that may call this API from a browser; none when empty, all with `*`."""
+    access_log: bool = True
+    """Whether each request but probes gets a line in the log."""
     log_level: str = "info"
     """debug, info, warning or error."""
     namespace: str = "default"
@@ -60,10 +91,12 @@ class Settings(KubeSettings):
     """The bucket; it is created when missing."""
     store_region: str = "us-east-1"
     """The bucket's region."""
-    store_access_key: SecretStr
-    """The store's access key."""
-    store_secret_key: SecretStr
+    store_access_key: SecretStr | None = None
+    """The store's access key; without keys the cloud's own are taken, as every AWS client does."""
+    store_secret_key: SecretStr | None = None
     """The store's secret key."""
+    secrets_dir: Path | None = None
+    """A folder with both keys as files, playerscore_api_store_access_key and …_secret_key; read at every use."""
     public_store_endpoint: str | None = None
     """Where people reach the store; without it, uploads go through this program."""
     presigned_seconds: Annotated[int, Field(ge=1, le=12 * 3600)] = 3600
@@ -71,7 +104,14 @@ class Settings(KubeSettings):
     upload_max_bytes: Annotated[int, Field(ge=1)] = 8 * 2**30
     """The largest video that may be uploaded."""
 
+    @model_validator(mode="after")
+    def _pairs(self) -> Self:
+        for first, second in (("tls_cert_file", "tls_key_file"), ("store_access_key", "store_secret_key")):
+            if (getattr(self, first) is None) != (getattr(self, second) is None):
+                raise ValueError(f"{first} and {second} are given together or not at all")
+        return self
+
 
 def load() -> Settings:
     """The settings of this process. Raises ValidationError that names what is missing."""
-    return Settings(_secrets_dir=os.environ.get("PLAYERSCORE_API_SECRETS_DIR"))  # type: ignore[call-arg]
+    return Settings()  # type: ignore[call-arg]

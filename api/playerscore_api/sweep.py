@@ -15,7 +15,7 @@ import asyncio
 import re
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -52,6 +52,8 @@ class Retention(BaseSettings):
     """Videos, from when no job was first seen to name them."""
     unfinished_uploads_seconds: Annotated[int, Field(ge=0)] = 2 * DAY
     """Uploads in parts, from their start."""
+    namespaces: list[str] = []
+    """Whose jobs are listed, and whose folders are swept; all when empty."""
     log_level: str = "info"
     """debug, info, warning or error."""
 
@@ -123,12 +125,11 @@ class Store:
         self._client = client
         self.bucket = bucket
 
-    async def claim(self, owner: str) -> None:
-        """Write down that the bucket is this cluster's. Raises CONFLICT when it is another's."""
-        where = {"Bucket": self.bucket, "Key": OWNER}
+    async def check_owner(self, owner: str) -> None:
+        """That nobody else has claimed the bucket. Raises CONFLICT."""
         if not await self._keys(OWNER):
-            await self._client.put_object(**where, Body=owner.encode())
-        answer = await self._client.get_object(**where)
+            return
+        answer = await self._client.get_object(Bucket=self.bucket, Key=OWNER)
         found = (await answer["Body"].read()).decode(errors="replace")
         if found != owner:
             text = (
@@ -136,17 +137,28 @@ class Store:
             )
             raise PlayerscoreError("CONFLICT", text)
 
-    async def look(self) -> Seen:
-        """Everything that a sweep may touch; other objects are not seen at all."""
+    async def claim(self, owner: str) -> None:
+        """Write down that the bucket is this cluster's. Raises CONFLICT when it is another's."""
+        if not await self._keys(OWNER):
+            await self._client.put_object(Bucket=self.bucket, Key=OWNER, Body=owner.encode())
+        await self.check_owner(owner)
+
+    async def look(self, namespaces: Collection[str] = ()) -> Seen:
+        """Everything that a sweep may touch, of those namespaces or of all; other objects are not seen at all."""
         marks = {item["Key"].removeprefix(MARKS): item["LastModified"] for item in await self._keys(MARKS)}
         items: set[str] = set()
         for namespace in filter(NAMESPACE.fullmatch, await self._folders("")):
+            if not _ours(namespace, namespaces):
+                continue
             items.update(filter(JOB.fullmatch, await self._folders(namespace)))
             uploads = await self._keys(names.upload_prefix(namespace.rstrip("/")))
             items.update(filter(UPLOAD.fullmatch, (item["Key"] for item in uploads)))
         known = {item.rstrip("/"): item for item in items}
+        mine = {mark: since for mark, since in marks.items() if _ours(mark, namespaces)}
         return Seen(
-            items, {known.get(mark, mark): since for mark, since in marks.items()}, await self._unfinished()
+            items,
+            {known.get(mark, mark): since for mark, since in mine.items()},
+            [upload for upload in await self._unfinished() if _ours(upload.key, namespaces)],
         )
 
     async def mark(self, item: str) -> None:
@@ -208,24 +220,28 @@ def _mark(item: str) -> str:
     return f"{MARKS}{item.rstrip('/')}"
 
 
-async def named(own: Own, bucket: str) -> set[str]:
+def _ours(key: str, namespaces: Collection[str]) -> bool:
+    return not namespaces or key.split("/")[0] in namespaces
+
+
+async def named(own: Own, bucket: str, namespaces: Collection[str] = ()) -> set[str]:
     """What the cluster names. Raises when it does not list everything to the end."""
     weights = [
         (item.get("spec") or {}).get("detector", {}).get("weights") for item in await own.list_runtimes()
     ]
     found = named_by([], [str(item["uri"]) for item in weights if item], bucket)
-    async for job in own.every_job():
+    async for job in own.every_job(namespaces):
         found |= named_by([job], [str(job["spec"]["video"]["uri"])], bucket)
     return found
 
 
-async def carry_out(store: Store, plan: Plan) -> dict[str, int]:
-    """Do what was decided; the numbers of what was done."""
+async def carry_out(store: Store, plan: Plan, owner: str) -> dict[str, int]:
+    """Do what was decided; the numbers of what was done. What needs room comes last: the volume may be full."""
     done = {"jobs": 0, "uploads": 0, "objects": 0, "bytes": 0}
+    for upload in plan.abort:
+        await store.abort(upload)
     for item in plan.unmark:
         await store.unmark(item)
-    for item in plan.mark:
-        await store.mark(item)
     for item in plan.remove:
         objects, size = await store.remove(item)
         await store.unmark(item)
@@ -233,8 +249,9 @@ async def carry_out(store: Store, plan: Plan) -> dict[str, int]:
         done["objects"] += objects
         done["bytes"] += size
         log.info("removed", item=item, objects=objects, bytes=size)
-    for upload in plan.abort:
-        await store.abort(upload)
+    await store.claim(owner)
+    for item in plan.mark:
+        await store.mark(item)
     return done
 
 
@@ -255,10 +272,12 @@ async def sweep(where: Settings, retention: Retention, dry_run: bool) -> dict[st
     ):
         own = Own(http, where.kube_url, cluster.own_token(where.kube_token_file))
         store = Store(client, where.store_bucket)
-        await store.claim(await own.cluster_uid())
-        seen = await store.look()
-        plan = decide(seen, await named(own, store.bucket), datetime.now(UTC), retention)
-        done = _told(plan) if dry_run else await carry_out(store, plan)
+        owner = await own.cluster_uid()
+        await store.check_owner(owner)
+        seen = await store.look(retention.namespaces)
+        wanted = await named(own, store.bucket, retention.namespaces)
+        plan = decide(seen, wanted, datetime.now(UTC), retention)
+        done = _told(plan) if dry_run else await carry_out(store, plan, owner)
         return done | {
             "unfinished": len(plan.abort),
             "marked": len(plan.mark),

@@ -23,6 +23,7 @@ import yaml
 from urllib3 import HTTPHeaderDict
 
 from playerscore.errors import PlayerscoreError
+from playerscore.listening import authority
 
 Json = dict[str, Any]
 
@@ -242,7 +243,7 @@ def _in_cluster(account: Path) -> Access:
         os.environ.get("KUBERNETES_SERVICE_PORT", "443"),
     )
     return Access(
-        server=f"https://{f'[{host}]' if ':' in host else host}:{port}",
+        server=f"https://{authority(host, port)}",
         namespace=(account / "namespace").read_text().strip(),
         tls=_tls({"certificate-authority": str(account / "ca.crt")}, {}),
         server_name=None,

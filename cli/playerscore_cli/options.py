@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from playerscore.names import Step
 from playerscore_cli import complete
 from playerscore_cli.output import Format
 
@@ -166,6 +167,29 @@ def selector_options(command: Command) -> Command:
         click.option("--field-selector", metavar="QUERY", help="For example status.progress.step=FAILED."),
         click.option(
             "--selector", "-l", metavar="QUERY", help="By labels, for example team=first,season!=2025."
+        ),
+    ):
+        command = decorate(command)
+    return command
+
+
+def filter_options(command: Command) -> Command:
+    """--step, --player, --min-score and --max-score: what Kubernetes cannot select by."""
+    score = click.IntRange(0, 100)
+    for decorate in (
+        click.option("--max-score", type=score, help="Only jobs with at most this score."),
+        click.option("--min-score", type=score, help="Only jobs with at least this score."),
+        click.option(
+            "--player",
+            metavar="ID|TEXT",
+            help="The picked track_id, or a part of the displayName in any case.",
+        ),
+        click.option(
+            "--step",
+            "steps",
+            multiple=True,
+            type=click.Choice([step.value for step in Step]),
+            help="Only jobs at this step; may be repeated.",
         ),
     ):
         command = decorate(command)

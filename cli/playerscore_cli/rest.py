@@ -45,6 +45,11 @@ class Api:
         answer: Json = json.loads(self._checked(method, self._at(path, query), data, headers).data)
         return answer
 
+    def again(self, method: str, url: str) -> Json:
+        """One request to an address that the API gave before. Raises PlayerscoreError."""
+        answer: Json = json.loads(self._checked(method, self.given(url), None, self._headers).data)
+        return answer
+
     def content(self, path: str, query: dict[str, str]) -> Iterator[bytes]:
         """What lies there, in pieces. Raises PlayerscoreError."""
         answer = self._checked("GET", self._at(path, query), None, self._headers, stream=True)
@@ -57,12 +62,16 @@ class Api:
 
     def send(self, method: str, url: str, content: Any, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
         """Send content to an address that the API gave: its own, or the store's, which gets no token."""
-        absolute = urljoin(self.url + "/", url)
+        absolute = self.given(url)
         own = urlsplit(absolute).netloc == urlsplit(self.url).netloc
         return self._checked(method, absolute, content, (self._headers if own else {}) | headers)
 
     def _at(self, path: str, query: dict[str, str]) -> str:
         return f"{self.url}{path}" + (f"?{urlencode(query)}" if query else "")
+
+    def given(self, url: str) -> str:
+        """An address that the API gave, whole: its own are paths, with the prefix that it is below."""
+        return urljoin(self.url + "/", url)
 
     def _checked(
         self, method: str, url: str, body: Any, headers: dict[str, str], *, stream: bool = False

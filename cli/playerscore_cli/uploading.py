@@ -38,9 +38,9 @@ def upload(api: Api, file: Path, namespace: str | None, tell: Tell) -> str:
         for part in state["missing"]:
             sent += _send(api, file, state, part)
             tell(sent / size, f"{sent / 1e6:.1f} of {size / 1e6:.1f} MB")
-        state = api.json("GET", url, {})
+        state = api.again("GET", url)
         if not state["missing"]:
-            state = api.json("POST", f"{url}/complete", {})
+            state = api.again("POST", f"{url}/complete")
     memory.unlink(missing_ok=True)
     return str(state["uri"])
 
@@ -64,7 +64,7 @@ def _resumed(api: Api, memory: Path) -> tuple[Json, str] | None:
     """The upload that was begun before, as the API knows it; None when there is none any more."""
     try:
         url = json.loads(memory.read_text())["url"]
-        state = api.json("GET", url, {})
+        state = api.again("GET", url)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     except PlayerscoreError as error:

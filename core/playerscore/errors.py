@@ -173,6 +173,11 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "The Idempotency-Key was used before with another body; nothing was created.",
         "Use a new key for a new request, and repeat a request exactly.",
     ),
+    "ARTIFACT_LOST": Entry(
+        410,
+        "The analysis made this file, but it could not be stored, or the store has lost it.",
+        "The result stands without it. Create a new job from the same video to have the file made again.",
+    ),
     "EXPIRED": Entry(
         410,
         "The `continue` token is too old to go on with the same list.",

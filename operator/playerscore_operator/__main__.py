@@ -38,7 +38,7 @@ class Operator:
         """Until SIGTERM or SIGINT; raises what ended a part of it."""
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.stop.set)
-        runner = await self.health.serve(self.settings.health_port)
+        runner = await self.health.serve(self.settings.host, self.settings.health_port)
         self.health.ready.set()
         beat = asyncio.create_task(self.health.beat())
         election = asyncio.create_task(

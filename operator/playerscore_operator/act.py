@@ -11,7 +11,8 @@ from playerscore_operator.cluster import ApiError, Cluster
 from playerscore_operator.observe import Json, Observed
 from playerscore_operator.outcome import Decision
 
-EVENT_MESSAGE = 1024
+NOTE_BYTES = 1024
+"""Of an Event's note; a longer one is refused."""
 REFUSALS = (400, 403, 409, 413, 422)
 """What says that this Job will not be had: forbidden, over a quota, denied by a policy, invalid, another's."""
 
@@ -77,7 +78,7 @@ def _event(observed: Observed, kind: str, reason: str, message: str) -> dict[str
         },
         "type": kind,
         "reason": reason,
-        "note": message[:EVENT_MESSAGE],
+        "note": message.encode()[:NOTE_BYTES].decode(errors="ignore"),
         "action": "Reconcile",
         "eventTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "reportingController": names.MANAGED_BY,

@@ -10,6 +10,7 @@ import time
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from playerscore.listening import listening
 from playerscore_operator import metrics
 from playerscore_operator.controller import Controller
 
@@ -45,7 +46,7 @@ class Health:
             found.append("neither an event nor a listing for three resync periods")
         return found
 
-    async def serve(self, port: int) -> web.AppRunner:
+    async def serve(self, host: str, port: int) -> web.AppRunner:
         """Start the HTTP server; the caller cleans the runner up."""
         app = web.Application()
         app.router.add_get("/healthz", self._healthz)
@@ -53,7 +54,7 @@ class Health:
         app.router.add_get("/metrics", _metrics)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
-        await web.TCPSite(runner, port=port).start()
+        await web.SockSite(runner, listening(host, port)).start()
         return runner
 
     async def _healthz(self, _: web.Request) -> web.Response:

@@ -21,7 +21,7 @@ from playerscore.tasks import (
     PodTask,
     PreviewTask,
 )
-from playerscore_operator import podtemplates
+from playerscore_operator import podtemplates, probe
 from playerscore_operator.observe import Observed
 
 Json = dict[str, Any]
@@ -236,9 +236,8 @@ def _worker(verb: str, runtime: ScoringRuntimeSpec, task: PodTask, accelerator: 
     """The container that works; the kubelet ends it when nothing moves any more."""
     container = _container("analyze", verb, runtime, task, accelerator)
     container["livenessProbe"] = {
-        "exec": {"command": ["python", "-m", "playerscore_worker", "alive"]},
+        "exec": {"command": probe.COMMAND},
         "periodSeconds": 60,
-        # Python starts slowly on a busy node.
         "timeoutSeconds": 30,
         "failureThreshold": 3,
         "terminationGracePeriodSeconds": 30,

@@ -30,6 +30,8 @@ class Settings(BaseSettings):
     """A leader that could not renew for this long writes nothing until it can; it ends when another leads."""
     retry_seconds: int = 2
     """Between two looks at the Lease."""
+    host: str = ""
+    """The address to serve health and metrics on; all of IPv4 and IPv6 when empty."""
     health_port: int = 8080
     """Serves /healthz, /readyz and /metrics."""
     resync_seconds: float = 300

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from apilab import SPEC, Lab, box, error
-from builders import OTHER, PLAYER, PLAYER_BOX
+from builders import OTHER, PLAYER, PLAYER_BOX, make_artifacts, manifest
 from playerscore import names
 
 Json = dict[str, Any]
@@ -348,3 +348,24 @@ def test_metrics_count_by_template_and_code_and_by_nothing_that_a_caller_chooses
     assert 'route="unknown"' in text
     assert 'method="OTHER"' in text
     assert "counted" not in text.lower()
+
+
+# --- what was lost --------------------------------------------------------------------------------------
+
+
+def test_an_artifact_that_was_lost_says_so(lab: Lab) -> None:
+    """Not stored by the worker, or gone from the store since; another name is nobody's."""
+    lab.created("lossy", preview=False)
+    condition = {
+        "type": "Succeeded",
+        "status": "True",
+        "reason": "ArtifactsLost",
+        "message": "The analysis is complete. Artifacts are not stored: clip.webm, tracks.json. The broker answers 503",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }
+    lab.status("lossy", {"conditions": [condition], "artifacts": [manifest(*make_artifacts("radar.png"))]})
+
+    for name in ("clip.webm", "tracks.json", "radar.png"):
+        for path in (f"/jobs/lossy/artifacts/{name}", f"/jobs/lossy/artifacts/{name}/link"):
+            assert error(lab.editor.get(path)) == (410, "ARTIFACT_LOST"), path
+    assert error(lab.editor.get("/jobs/lossy/artifacts/other.png")) == (404, "NOT_FOUND")

@@ -5,10 +5,12 @@ Each test has a bucket of its own. Time passes by the files' dates in the store'
 
 import asyncio
 import concurrent.futures
+import contextlib
 import http.server
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -18,13 +20,18 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import SimpleNamespace
+from typing import Any, NamedTuple, cast
 from urllib.parse import parse_qs, urlsplit
 
+import botocore.session
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
 from pydantic import SecretStr
 
 from chart import NAMESPACE as SYSTEM
+from controlplane import ensure_tools, free_ports
 from playerscore import names
 from playerscore_api.settings import Settings
 from playerscore_api.sweep import Retention, sweep
@@ -518,3 +525,130 @@ def test_the_sweeps_account_may_list_and_nothing_else(release: Release, token: P
         ("list", names.RUNTIME_PLURAL),
         ("get", "namespaces"),
     }
+
+
+# --- a full volume, and a part of a cluster -------------------------------------------------------------
+
+
+@pytest.fixture
+def small_volume(tmp_path: Path) -> Iterator[Path]:
+    """A volume of 4 MiB, as the chart's is laid out."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(tmp_path)], check=True)
+    for name in ("objects", "metadata"):
+        (tmp_path / name).mkdir()
+    try:
+        yield tmp_path
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+@pytest.fixture
+def full(release: Release, token: Path, small_volume: Path) -> Iterator[Bucket]:
+    """A bucket in a store of its own on that volume."""
+    (port,) = free_ports(1)
+    program = ensure_tools("versitygw") / "versitygw"
+    layout = ["posix", "--sidecar", str(small_volume / "metadata"), str(small_volume / "objects")]
+    keys = {"ROOT_ACCESS_KEY": KEYS[0], "ROOT_SECRET_KEY": KEYS[1], "PATH": os.environ["PATH"]}
+    command = [str(program), "--port", f"127.0.0.1:{port}", *layout]
+    process = subprocess.Popen(command, env=keys, stdout=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    client = botocore.session.get_session().create_client(
+        "s3",
+        endpoint_url=url,
+        region_name="us-east-1",
+        aws_access_key_id=KEYS[0],
+        aws_secret_access_key=KEYS[1],
+        config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
+    )
+    try:
+        yield Bucket(
+            cast("Release", SimpleNamespace(store=client, store_url=url, plane=release.plane)), "full", token
+        )
+    finally:
+        process.terminate()
+        process.wait(25)
+
+
+def until_open(port: int) -> None:
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.1)
+    raise AssertionError("the store does not listen")
+
+
+def fill(bucket: Bucket) -> None:
+    """Until not a byte more is taken."""
+    number, size = 0, 2**18
+    while size:
+        try:
+            bucket.release.store.put_object(Bucket=bucket.name, Key=f"filler/{number}", Body=os.urandom(size))
+            number += 1
+        except ClientError:
+            size //= 2
+    with pytest.raises(ClientError):
+        bucket.put("filler/last")
+
+
+def test_a_full_volume_is_swept(full: Bucket) -> None:
+    """What makes room is done first, so that there is room for the marks."""
+    for number in range(3):
+        full.put(f"tenant-a/{GONE}/frames/frame_{number + 1:04d}.jpg", os.urandom(2**19))
+    first = full.sweep()
+    assert (first.failure, first.done.get("marked")) == (None, 1)
+    full.start("tenant-a/uploads/0123456789abcdef-9-a.mp4")
+    late = full.put("tenant-a/uploads/0123456789abcdef-1-late.mp4")
+    fill(full)
+
+    found = full.sweep(Retention(deleted_jobs_seconds=0, unfinished_uploads_seconds=0))
+
+    assert found.failure is None
+    assert (found.done["jobs"], found.done["unfinished"], found.done["marked"]) == (1, 1, 1)
+    assert full.there(f"tenant-a/{GONE}/") == []
+    assert full.there("_sweeper/unnamed/") == [f"_sweeper/unnamed/{late}"]
+
+
+def test_a_sweep_of_some_namespaces_touches_no_others(
+    bucket: Bucket, release: Release, tmp_path: Path
+) -> None:
+    """With rights in those alone: the jobs of others are not to be seen, so nothing of theirs may go."""
+    account = "sweep-of-one"
+    rule = {"apiGroups": ["playerscore.dev"], "resources": ["scoringjobs"], "verbs": ["list"]}
+    release.plane.kubectl("-n", SYSTEM, "create", "serviceaccount", account)
+    for namespace, role, what in (
+        ("tenant-a", "sweep-jobs", rule),
+        ("kube-system", "sweep-uid", {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]}),
+    ):
+        metadata = {"name": role, "namespace": namespace}
+        kinds = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": metadata}
+        subject = {"kind": "ServiceAccount", "name": account, "namespace": SYSTEM}
+        ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role}
+        items = [
+            {**kinds, "kind": "Role", "rules": [what]},
+            {**kinds, "kind": "RoleBinding", "roleRef": ref, "subjects": [subject]},
+        ]
+        release.plane.kubectl(
+            "apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+        )
+    bind_runtimes(release, account)
+    bucket.token = tmp_path / "token"
+    bucket.token.write_text(release.account(SYSTEM, account))
+    theirs = bucket.folder("tenant-b", GONE)
+    ours = bucket.folder("tenant-a", GONE)
+    some = NOW.model_copy(update={"namespaces": ["tenant-a"]})
+
+    everywhere, here = bucket.sweep(NOW), bucket.sweep(some)
+
+    assert getattr(everywhere.failure, "code", None) == "FORBIDDEN"
+    assert here.failure is None
+    assert bucket.there(ours) == []
+    assert len(bucket.there(theirs)) == 2
+
+
+def bind_runtimes(release: Release, account: str) -> None:
+    """What Kubernetes keeps in no namespace; the chart's role of people who may see it."""
+    release.plane.kubectl(
+        *("create", "clusterrolebinding", account, "--clusterrole=playerscore-runtime-viewer"),
+        f"--serviceaccount={SYSTEM}:{account}",
+    )

@@ -15,6 +15,7 @@ import httpx
 from builders import make_preview, manifest
 from controlplane import ControlPlane, ensure_tools, free_ports
 from playerscore import names
+from playerscore.listening import authority
 
 Json = dict[str, Any]
 SPEC = {"video": {"uri": "s3://playerscore/default/uploads/match.mp4"}}
@@ -147,7 +148,7 @@ def running_api(
     }
     environment = {**os.environ, **{f"PLAYERSCORE_API_{key}": value for key, value in own.items()}}
     process = subprocess.Popen([sys.executable, "-m", "playerscore_api"], env=environment)
-    url = f"http://127.0.0.1:{port}"
+    url = f"http://{authority(own['HOST'] or '127.0.0.1', port)}"
     try:
         until_ready(url)
         yield url, process

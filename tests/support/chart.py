@@ -19,9 +19,12 @@ CHART = ROOT / "charts" / "playerscore"
 NAMESPACE = "playerscore-system"
 
 
-def render(*sets: str, values: Json | None = None, capabilities: Sequence[str] = ()) -> list[Json]:
+def render(
+    *sets: str, values: Json | None = None, capabilities: Sequence[str] = (), show_only: Sequence[str] = ()
+) -> list[Json]:
     """Every object of the release `playerscore`, hooks included. Raises AssertionError with Helm's words."""
     arguments = [
+        *(f"--show-only={item}" for item in show_only),
         *(f"--set={item}" for item in sets),
         *(f"--api-versions={item}" for item in capabilities),
     ]

@@ -11,6 +11,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from playerscore.listening import listening
 from playerscore_webhook.app import Leaving, Metrics, metrics_app, review_app
 from playerscore_webhook.certificates import Store, utc_now
 from playerscore_webhook.settings import Settings
@@ -45,8 +46,8 @@ class Webhook:
         """What is served over TLS."""
         self._leaving = Leaving(self.reviews)
         serving = self._certificates.serving()
-        self._secure = self._server(self._leaving, settings.port, ssl_context_factory=lambda *_: serving)
-        self._plain = self._server(metrics_app(self._metrics, self.problem), settings.metrics_port)
+        self._secure = self._server(self._leaving, ssl_context_factory=lambda *_: serving)
+        self._plain = self._server(metrics_app(self._metrics, self.problem))
         self._stopping = asyncio.Event()
 
     def problem(self) -> str | None:
@@ -64,7 +65,7 @@ class Webhook:
     async def run(self) -> None:
         """Serve until `stop`, or until a server ends by itself, which is an error."""
         servers = [
-            asyncio.create_task(self._plain.serve()),
+            asyncio.create_task(self._served(self._plain, self._settings.metrics_port)),
             asyncio.create_task(self._serve_reviews()),
         ]
         leave = asyncio.create_task(self._leave())
@@ -94,7 +95,7 @@ class Webhook:
         gc.freeze()
         gc.set_threshold(GARBAGE_THRESHOLD)
         try:
-            await self._secure.serve()
+            await self._served(self._secure, self._settings.port)
         finally:
             keeper.cancel()
 
@@ -112,11 +113,12 @@ class Webhook:
             log.info("certificate loaded", not_after=expiry.isoformat(), problem=problem)
         return changed
 
-    def _server(self, app: ASGIApp, port: int, **tls: Any) -> _Server:
+    async def _served(self, server: _Server, port: int) -> None:
+        await server.serve(sockets=[listening(self._settings.host, port)])
+
+    def _server(self, app: ASGIApp, **tls: Any) -> _Server:
         config = uvicorn.Config(
             app,
-            host=self._settings.host,
-            port=port,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=DRAIN_SECONDS,
             access_log=False,

@@ -14,8 +14,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PLAYERSCORE_WEBHOOK_", frozen=True)
 
-    host: str = "0.0.0.0"  # noqa: S104  # a pod serves its Service on every address
-    """The address to listen on."""
+    host: str = ""
+    """The address to listen on; all of IPv4 and IPv6 when empty."""
     port: Port = 8443
     """Where the API server asks, over TLS."""
     metrics_port: Port = 8080

@@ -9,6 +9,9 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 {{ include "playerscore.selector" . }}
+{{- with .root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{/* What selects the pods of one part; never changes. */}}
@@ -26,9 +29,11 @@ app.kubernetes.io/component: {{ .part }}
 {{/* Pod settings that the control plane shares: no root, no writes, the default system calls. */}}
 {{- define "playerscore.podSecurity" -}}
 runAsNonRoot: true
-runAsUser: {{ .Values.podSecurity.runAsUser }}
-runAsGroup: {{ .Values.podSecurity.runAsUser }}
-fsGroup: {{ .Values.podSecurity.runAsUser }}
+{{- with .Values.podSecurity.runAsUser }}
+runAsUser: {{ . }}
+runAsGroup: {{ . }}
+fsGroup: {{ . }}
+{{- end }}
 fsGroupChangePolicy: OnRootMismatch
 seccompProfile: {type: RuntimeDefault}
 {{- end }}
@@ -43,6 +48,122 @@ capabilities: {drop: [ALL]}
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Labels and annotations of the pods of one part. Takes {root, part, values}. */}}
+{{- define "playerscore.podMetadata" -}}
+labels:
+  {{- include "playerscore.labels" . | nindent 2 }}
+  {{- with .values.podLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with .values.podAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Where the pods of one part run. Takes {root, part, values, replicas}. Several are spread over zones and nodes
+where there are several; one node is no reason not to start. */}}
+{{- define "playerscore.placing" -}}
+{{- with .values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- $part := . }}
+{{- with .values.topologySpreadConstraints }}
+topologySpreadConstraints:
+  {{- toYaml . | nindent 2 }}
+{{- else }}
+{{- if gt (int .replicas) 1 }}
+topologySpreadConstraints:
+  {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+  - maxSkew: 1
+    topologyKey: {{ . }}
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "playerscore.selector" $part | nindent 8 }}
+    matchLabelKeys: [pod-template-hash]
+  {{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* A budget for a part with several pods. Takes {root, part, replicas}. */}}
+{{- define "playerscore.budget" -}}
+{{- if gt (int .replicas) 1 }}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: {{ include "playerscore.name" .root }}-{{ .part }}
+  namespace: {{ .root.Release.Namespace }}
+  labels:
+    {{- include "playerscore.labels" . | nindent 4 }}
+spec:
+  maxUnavailable: 1
+  # A pod that answers nothing never keeps its node from being emptied.
+  unhealthyPodEvictionPolicy: AlwaysAllow
+  selector:
+    matchLabels:
+      {{- include "playerscore.selector" . | nindent 6 }}
+{{- end }}
+{{- end }}
+
+{{/* What every Service has of its own. Takes {root, service}. */}}
+{{- define "playerscore.serviceFamilies" -}}
+{{- with .root.Values.services.ipFamilyPolicy }}
+ipFamilyPolicy: {{ . }}
+{{- end }}
+{{- with .root.Values.services.ipFamilies }}
+ipFamilies:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "playerscore.annotations" -}}
+{{- with . }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* The authorities that the API and the sweep trust for the store, as a volume, its mount, and what names it. */}}
+{{- define "playerscore.caVolume" -}}
+{{- $ca := .Values.trustedCa }}
+{{- if or $ca.configMap $ca.secret }}
+- name: trusted-ca
+  {{- if $ca.secret }}
+  secret: {secretName: {{ $ca.secret }}, items: [{key: {{ $ca.key }}, path: ca.crt}]}
+  {{- else }}
+  configMap: {name: {{ $ca.configMap }}, items: [{key: {{ $ca.key }}, path: ca.crt}]}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "playerscore.caMount" -}}
+{{- if or .Values.trustedCa.configMap .Values.trustedCa.secret }}
+- {name: trusted-ca, mountPath: /etc/playerscore/trusted-ca, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{- define "playerscore.caEnv" -}}
+{{- if or .Values.trustedCa.configMap .Values.trustedCa.secret }}
+- {name: SSL_CERT_FILE, value: /etc/playerscore/trusted-ca/ca.crt}
+- {name: AWS_CA_BUNDLE, value: /etc/playerscore/trusted-ca/ca.crt}
 {{- end }}
 {{- end }}
 
@@ -63,7 +184,19 @@ http://{{ include "playerscore.name" . }}-store.{{ .Release.Namespace }}.svc:{{ 
 {{- if .Values.store.embedded.enabled -}}
 {{ .Values.store.embedded.existingSecret | default (printf "%s-store-credentials" (include "playerscore.name" .)) }}
 {{- else -}}
-{{ required "store.external.existingSecret is needed when store.embedded.enabled is false" .Values.store.external.existingSecret }}
+{{ required "store.external.existingSecret (or workloadIdentity) is needed when store.embedded.enabled is false" .Values.store.external.existingSecret }}
+{{- end }}
+{{- end }}
+
+{{/* "true" where the cloud gives the API and the sweep their credentials, and no Secret does; else empty. */}}
+{{- define "playerscore.workloadIdentity" -}}
+{{- if and (not .Values.store.embedded.enabled) .Values.store.external.workloadIdentity }}true{{ end }}
+{{- end }}
+
+{{/* Annotations of the accounts that reach the store. */}}
+{{- define "playerscore.storeAccount" -}}
+{{- if not .Values.store.embedded.enabled }}
+{{- include "playerscore.annotations" .Values.store.external.serviceAccountAnnotations }}
 {{- end }}
 {{- end }}
 
@@ -73,7 +206,7 @@ http://{{ include "playerscore.name" . }}-store.{{ .Release.Namespace }}.svc:{{ 
 
 {{/* "true" when cert-manager issues the webhook's certificate, else empty. */}}
 {{- define "playerscore.certManager" -}}
-{{- $wanted := .Values.admission.certificate.issuer }}
+{{- $wanted := ternary "cert-manager" .Values.admission.certificate.issuer (not (empty .Values.admission.certificate.issuerRef)) }}
 {{- $there := .Capabilities.APIVersions.Has "cert-manager.io/v1" }}
 {{- if or (eq $wanted "cert-manager") (and (eq $wanted "auto") $there) }}true{{ end }}
 {{- end }}

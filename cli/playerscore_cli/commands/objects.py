@@ -1,6 +1,7 @@
 """create, get, delete: ScoringJobs as objects."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -167,6 +168,7 @@ def report(cluster: Cluster, body: Json, form: Format, dry_run: DryRun = DryRun.
 @click.option("--watch", "-w", is_flag=True, help="Go on with every change.")
 @click.option("--no-headers", is_flag=True, help="No first line with the columns' names.")
 @options.selector_options
+@options.filter_options
 @options.object_output
 @options.cluster_options
 def get(
@@ -178,24 +180,52 @@ def get(
     no_headers: bool,
     watch: bool,
     all_namespaces: bool,
+    **filters: Any,
 ) -> None:
     """One job, several, or all of the namespace, in the columns that kubectl shows."""
-    query = options.query_of(selector, field_selector)
-    if names and (query or all_namespaces):
-        raise click.UsageError("names cannot be given together with a selector or --all-namespaces")
+    query, takes = options.query_of(selector, field_selector), _filter(**filters)
+    if names and (query or all_namespaces or takes):
+        raise click.UsageError("names cannot be given together with a selector, a filter or --all-namespaces")
+    if watch and takes:
+        raise click.UsageError("--watch takes selectors, but no --step, --player or score")
     if watch:
         _watch(cluster, names, query, form, headers=not no_headers)
     elif form in (Format.TEXT, Format.WIDE):
-        tables = [page for name in names or (None,) for page in cluster.tables(query, name)]
+        whole = {"includeObject": "Object"} if takes else {}
+        tables = [page for name in names or (None,) for page in cluster.tables(query | whole, name)]
+        if takes:
+            for page in tables:
+                page["rows"] = [row for row in page.get("rows") or [] if takes(row["object"])]
         if not _print_tables(
             tables, wide=form is Format.WIDE, headers=not no_headers, everywhere=all_namespaces
         ):
             where = "" if all_namespaces else f" in {cluster.namespace} namespace"
             output.note(f"No resources found{where}.")
     else:
-        _print_objects(
-            [cluster.get(name) for name in names] if names else cluster.jobs(query), len(names) == 1, form
-        )
+        items = [cluster.get(name) for name in names] if names else cluster.jobs(query)
+        _print_objects([item for item in items if takes is None or takes(item)], len(names) == 1, form)
+
+
+def _filter(
+    steps: tuple[str, ...], player: str | None, min_score: int | None, max_score: int | None
+) -> Callable[[Json], bool] | None:
+    """Whether a job is wanted; None when all are."""
+    if not steps and player is None and min_score is None and max_score is None:
+        return None
+    if min_score is not None and max_score is not None and min_score > max_score:
+        raise click.UsageError("--min-score is above --max-score")
+    from playerscore.names import Step
+    from playerscore.resources import ScoringJobStatus
+    from playerscore.wanted import Wanted
+    from playerscore_cli.jobs import parsed
+
+    wanted = Wanted(frozenset(map(Step, steps)), player, min_score, max_score)
+
+    def takes(body: Json) -> bool:
+        job = parsed(body)
+        return wanted.takes(job.spec, job.status or ScoringJobStatus())
+
+    return takes
 
 
 def _print_objects(items: list[Json], single: bool, form: Format) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from builders import make_job, manifest
 from playerscore.errors import PlayerscoreError
-from playerscore_api import concurrency, events, forms, strict, warnings
+from playerscore_api import access, concurrency, events, forms, strict, warnings
 
 VALUES = st.recursive(
     st.none()
@@ -24,7 +24,7 @@ VALUES = st.recursive(
 )
 
 
-@pytest.mark.parametrize("module", [concurrency, warnings, strict])
+@pytest.mark.parametrize("module", [access, concurrency, warnings, strict])
 def test_the_examples_in_the_docstrings_are_true(module: ModuleType) -> None:
     found = doctest.testmod(module)
 
