@@ -12,7 +12,7 @@ source "$ROOT/cluster/common.sh"
 
 # inputs NAME: the paths, relative to the root, that its Dockerfile copies.
 inputs() {
-  local python="images/with-ca.sh images/slim.py LICENSE README.md pyproject.toml uv.lock core"
+  local python="images/with-ca.sh images/slim.py images/bytecode.py LICENSE README.md pyproject.toml uv.lock core"
   case $1 in
     control-plane) echo "$python operator webhook api" ;;
     worker | worker-gpu) echo "$python worker" ;;

@@ -11,7 +11,7 @@ from pathlib import Path
 
 # Pattern below site-packages, and why nothing misses it.
 COMMON = {
-    "**/__pycache__": "read-only roots cannot refresh it, and the wheels do not need it",
+    "**/__pycache__": "bytecode.py makes it, of what is imported alone",
     "**/tests": "libraries' own tests",
     "**/*.pyi": "for type checkers",
     "**/*.c": "sources of compiled modules",

@@ -12,7 +12,7 @@ ENV UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=copy UV_NO_CACHE=1 UV_PROJECT_ENVIRON
 WORKDIR /src
 # The licence file stands here so that the pattern beside it may match nothing.
 COPY LICENSE ca-bundle.pe[m] ./
-COPY images/with-ca.sh images/slim.py /build/
+COPY images/with-ca.sh images/slim.py images/bytecode.py /build/
 RUN python3 -m venv /build/uv && sh /build/with-ca.sh /build/uv/bin/pip install --quiet "uv==${UV_VERSION}"
 COPY pyproject.toml uv.lock ./
 # A .pth, not PYTHONPATH: the decoder runs isolated (-I) from the environment.
@@ -26,11 +26,13 @@ COPY README.md ./
 COPY core core
 COPY worker worker
 RUN sh /build/with-ca.sh /build/uv/bin/uv pip install --quiet --no-deps --target /opt/programs . \
- && rm -rf /opt/programs/bin
+ && rm -rf /opt/programs/bin \
+ && HOME=/tmp /opt/playerscore/bin/python /build/bytecode.py /bytecode playerscore_worker
 
 FROM ${BASE_IMAGE}
 COPY --from=libraries /opt/playerscore /opt/playerscore
 COPY --from=programs /opt/programs /opt/programs
+COPY --from=programs /bytecode/ /
 # A pod's root is read-only: what libraries insist on caching goes to its /tmp.
 ENV PATH=/opt/playerscore/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     HOME=/tmp MPLBACKEND=agg MPLCONFIGDIR=/tmp/matplotlib
