@@ -56,7 +56,11 @@ docs: setup ## Write the pages that are made of the code
 
 # --- tests: level = folder = target ---------------------------------------------------------------------
 .PHONY: test test-unit test-apiserver test-browser test-faults test-faults-short test-vision test-cluster
-test: verify test-unit test-apiserver test-browser test-faults-short test-kueue test-vision test-cluster ## Every test level, set up from nothing
+# The faults mostly wait: beside them runs what computes.
+test: setup ## Every test level, set up from nothing
+	$(RUN) python tests/levels.py --at-once 1 verify test-unit test-apiserver test-browser
+	$(RUN) python tests/levels.py --at-once 2 test-faults-short test-vision $(MORE)
+	$(RUN) python tests/levels.py --at-once 1 test-kueue test-cluster
 
 test-unit: setup ## No cluster, no pixels
 	cluster/tools.sh helm promtool

@@ -251,7 +251,7 @@ def test_analysis(lab: Lab, broker: Broker, start: Start, job: str) -> None:
     begin = time.monotonic()
     result = write_result(reporter)
     until(lambda: "result" in lab.status(job))
-    assert time.monotonic() - begin < 2, "the result goes out at once, before the artifacts are drawn"
+    assert time.monotonic() - begin < 5, "the result goes out at once, before the artifacts are drawn"
     assert lab.status(job)["result"] == result
 
     reporter.files.artifacts.mkdir()
@@ -317,7 +317,7 @@ def test_the_end_of_a_failed_pod_is_not_waited_for(start: Start, job: str) -> No
     begin = time.monotonic()
 
     assert reporter.stop() == 0
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 10
 
 
 def test_a_result_written_just_before_the_end_still_goes_out(lab: Lab, start: Start, job: str) -> None:

@@ -13,7 +13,7 @@ from builders import make_player, make_preview, make_result, make_runtime, make_
 from controlplane import ControlPlane, free_ports
 
 Json = dict[str, Any]
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 90.0
 VIDEO = {"video": {"uri": "s3://playerscore/default/uploads/match.mp4"}}
 
 

@@ -40,7 +40,7 @@ HOST = f"playerscore-webhook.{NAMESPACE}.svc"
 HOSTS = [HOST, f"{HOST}.cluster.local"]
 EMPTY = State((), (), None, None)
 LIFETIMES = Lifetimes(dt.timedelta(days=90), dt.timedelta(days=730), dt.timedelta(0), dt.timedelta(0))
-READY_SECONDS = 30
+READY_SECONDS = 90
 
 
 def issued(hosts: list[str] | None = None, *, now: dt.datetime | None = None, **lives: dt.timedelta) -> State:

@@ -27,9 +27,10 @@ async def test_credentials_that_were_refused_are_told_again_as_others_and_not_at
     first = await credentials.read(settings)
     at_once = time.monotonic() - begin
     again = await credentials.read(settings)
+    waited = time.monotonic() - begin - at_once
 
     assert first is not None
     assert again is not None
     assert (first.token, again.token) == ("same", "same")
     assert first != again
-    assert at_once < 0.3 < time.monotonic() - begin
+    assert waited > max(0.3, at_once)
