@@ -61,7 +61,7 @@ def test_a_part_is_labelled_and_placed_as_was_said(part: str) -> None:
 
     assert template["metadata"]["labels"]["team"] == "video"
     assert template["metadata"]["labels"]["app.kubernetes.io/component"] == part
-    assert template["metadata"]["annotations"] == chosen["podAnnotations"]
+    assert chosen["podAnnotations"].items() <= template["metadata"]["annotations"].items()
     assert template["spec"]["priorityClassName"] == "platform"
     assert template["spec"]["nodeSelector"] == {"pool": "infra"}
     assert template["spec"]["tolerations"] == [toleration]
