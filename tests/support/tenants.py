@@ -257,7 +257,9 @@ def installed(folder: Path, *, controllers: bool = False) -> Iterator[tuple[Rele
     with ControlPlane(controllers=controllers) as plane, chart_store(folder, objects) as port:
         plane.kubectl("create", "namespace", SYSTEM)
         first = [item for item in objects if item["kind"] in ("Namespace", "CustomResourceDefinition")]
-        for items in (first, [item for item in objects if item not in first]):
+        # As the operator applies them.
+        runtimes = json.loads(one(objects, "ConfigMap", "playerscore-runtimes")["data"]["runtimes.json"])
+        for items in (first, [item for item in objects if item not in first], runtimes):
             body = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
             plane.kubectl("apply", "-f", "-", stdin=body)
             plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s")
