@@ -56,9 +56,12 @@ docs: setup ## Write the pages that are made of the code
 
 # --- tests: level = folder = target ---------------------------------------------------------------------
 .PHONY: test test-unit test-apiserver test-browser test-faults test-faults-short test-vision test-cluster
-# The faults mostly wait: beside them runs what computes.
+# What mostly waits runs beside what computes.
 test: setup ## Every test level, set up from nothing
-	$(RUN) python tests/levels.py --at-once 1 verify test-unit test-apiserver test-browser
+	$(RUN) python tests/levels.py --at-once 1 verify test-unit
+	cluster/tools.sh $(APISERVER_TOOLS)
+	$(RUN) python tests/levels.py --at-once 2 test-apiserver cluster-tools
+	$(RUN) python tests/levels.py --at-once 1 test-browser
 	$(RUN) python tests/levels.py --at-once 2 test-faults-short test-vision $(MORE)
 	$(RUN) python tests/levels.py --at-once 1 test-kueue test-cluster
 
@@ -66,8 +69,9 @@ test-unit: setup ## No cluster, no pixels
 	cluster/tools.sh helm promtool
 	$(PYTEST) tests/unit
 
+APISERVER_TOOLS := etcd kube-apiserver kube-controller-manager kubectl helm versitygw kstatus fluxhealth argohealth celcost
 test-apiserver: setup ## A real etcd and kube-apiserver
-	cluster/tools.sh etcd kube-apiserver kube-controller-manager kubectl helm versitygw kstatus fluxhealth argohealth celcost
+	cluster/tools.sh $(APISERVER_TOOLS)
 	$(PYTEST) tests/apiserver
 
 test-browser: setup ## Pages in a real browser, on a real API server
@@ -88,6 +92,10 @@ test-faults-short: setup ## The parts of them that take less than a minute each
 
 test-vision: setup ## Real decoding, detector and follower on clips with ground truth
 	$(PYTEST) tests/vision
+
+.PHONY: cluster-tools
+cluster-tools:
+	cluster/tools.sh kube-scheduler kueue kind kubelet kube-proxy kubeadm containerd coredns cni pause nodeagent kubeconform
 
 test-cluster: setup ## A real node, real images, the real chart
 	$(PYTEST) -m "not long" tests/cluster

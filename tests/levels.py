@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / "out" / "levels"
-COMPUTING = {"test-vision", "test-footage", "test-ultralytics"}
+COMPUTING = {"cluster-tools", "test-vision", "test-footage", "test-ultralytics"}
 CLOCKWISE = "%H:%M:%S"
 
 
