@@ -36,6 +36,7 @@ class Lab(FlowLab):
             ),
             "PLAYERSCORE_HEALTH_PORT": self.health.rsplit(":", 1)[1],
             "PLAYERSCORE_NAMESPACE": SYSTEM,
+            "PLAYERSCORE_RUNTIMES_FILE": str(self.plane.folder / "runtimes.json"),
             "PLAYERSCORE_RESYNC_SECONDS": "1",
             "PLAYERSCORE_RETRY_SECONDS": "1",
         }
