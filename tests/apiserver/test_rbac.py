@@ -65,7 +65,12 @@ PEOPLE: dict[str, tuple[str, bool, Rights]] = {
 ACCOUNTS: dict[str, tuple[str, Rights]] = {
     "operator": (
         f"system:serviceaccount:{SYSTEM}:playerscore-operator",
-        {JOB: READ | {"delete"}, STATUS: {"patch"}, FINALIZERS: {"update"}, RUNTIME: READ},
+        {
+            JOB: READ | {"delete"},
+            STATUS: {"patch"},
+            FINALIZERS: {"update"},
+            RUNTIME: READ | {"create", "patch", "delete"},
+        },
     ),
     "API": (f"system:serviceaccount:{SYSTEM}:playerscore-api", {JOB: {"get"}, RUNTIME: {"list"}}),
     "webhook": (f"system:serviceaccount:{SYSTEM}:playerscore-webhook", {}),
