@@ -324,7 +324,8 @@ def test_a_forged_status_opens_nothing(world: World) -> None:
 
     assert preview["frames"][0]["frame_key"] == "jobs/match/frames/frame_0001.jpg"
     assert error(world.a.editor.get("/jobs/forged/frames/1")) == (404, "NOT_FOUND")
-    assert error(world.a.editor.get("/jobs/forged/artifacts/radar.png")) == (404, "NOT_FOUND")
+    # It is looked for where the job's own would lie.
+    assert error(world.a.editor.get("/jobs/forged/artifacts/radar.png")) == (410, "ARTIFACT_LOST")
 
 
 @pytest.mark.parametrize(

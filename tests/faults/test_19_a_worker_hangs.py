@@ -71,7 +71,7 @@ def test_a_frozen_worker_is_found_by_its_probe_and_followed_by_another_attempt(
         "PLAYERSCORE_TERMINATION_LOG": str(files.termination),
         "PLAYERSCORE_STALL_SECONDS": "5",
     }
-    probe = command(container["livenessProbe"]["exec"]["command"])
+    probe = container["livenessProbe"]["exec"]["command"]
     with subprocess.Popen(command(container["command"]), env=environment) as worker:
         try:
             lab.until(files.progress.exists)

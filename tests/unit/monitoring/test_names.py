@@ -9,7 +9,7 @@ import yaml
 from generate_metrics import Declared, declared
 from prometheus_client import REGISTRY
 
-from chart import CHART, of_kind, render
+from chart import CHART, one, render
 from playerscore_api.metrics import REQUESTS
 from playerscore_operator import metrics
 from playerscore_webhook.app import Metrics as WebhookMetrics
@@ -102,7 +102,7 @@ def test_alerts_ask_for_what_is_there(rule: Json) -> None:
 
 def panels() -> list[Json]:
     """The panels of the dashboard as Grafana gets it."""
-    (config,) = of_kind(render("monitoring.enabled=true"), "ConfigMap")
+    config = one(render("monitoring.enabled=true"), "ConfigMap", "playerscore-dashboard")
     board = json.loads(config["data"]["playerscore.json"])
     return [panel for panel in board["panels"] if panel["type"] != "row"]
 
