@@ -140,13 +140,13 @@ PEOPLE = {
     "completes the other tenant's upload": Row(_other("POST", "{upload}/complete"), FORBIDDEN),
     "aborts the other tenant's upload": Row(_other("DELETE", "{upload}"), FORBIDDEN),
     "reads the artifact of a job that was deleted and created again": Row(
-        lambda world: world.a.editor.get("/jobs/again/artifacts/radar.png"), (404, "NOT_FOUND")
+        lambda world: world.a.editor.get("/jobs/again/artifacts/radar.png"), (410, "ARTIFACT_LOST")
     ),
     "reads the frame of a job that was deleted and created again": Row(
         lambda world: world.a.editor.get("/jobs/again/frames/1"), (404, "NOT_FOUND")
     ),
     "asks for a link into a job that was deleted and created again": Row(
-        lambda world: world.a.editor.get("/jobs/again/artifacts/radar.png/link"), (404, "NOT_FOUND")
+        lambda world: world.a.editor.get("/jobs/again/artifacts/radar.png/link"), (410, "ARTIFACT_LOST")
     ),
     "uses the routes of pods": Row(
         lambda world: world.worker(world.a.token).put("artifacts/x.png", content=b"x"), (401, "UNAUTHENTICATED")
