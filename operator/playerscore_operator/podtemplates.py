@@ -99,7 +99,7 @@ def resources(
 def volume(template: PodTemplate, runtime: ScoringRuntimeSpec) -> Json:
     """The source of the work volume."""
     work = template.work_volume or WorkVolume()
-    size = work.size_limit or str(_work_bytes(runtime))
+    size = _work_size(work, runtime)
     if work.type == "Memory":
         return {"emptyDir": {"medium": "Memory", "sizeLimit": size}}
     if work.type == "EmptyDir":
@@ -118,7 +118,7 @@ def _disk(container: str, template: PodTemplate, runtime: ScoringRuntimeSpec) ->
     work = template.work_volume or WorkVolume()
     size = 0
     if container != "report" and work.type == "EmptyDir":
-        size = byte_count(work.size_limit) if work.size_limit else _work_bytes(runtime)
+        size = byte_count(_work_size(work, runtime))
     return {"requests": str(size + TMP_BYTES), "limits": str(size + TMP_BYTES + LOG_BYTES)}
 
 
@@ -132,8 +132,9 @@ def byte_count(quantity: str) -> int:
     return math.ceil(Decimal(number) * UNITS.get(quantity[len(number) :], Decimal(1)))
 
 
-def _work_bytes(runtime: ScoringRuntimeSpec) -> int:
-    return runtime.video_limits.bytes + SCRATCH_BYTES
+def _work_size(work: WorkVolume, runtime: ScoringRuntimeSpec) -> str:
+    """The size of the work volume, a quantity."""
+    return work.size_limit or str(runtime.video_limits.bytes + SCRATCH_BYTES)
 
 
 def _plain(model: KubeModel) -> Json:

@@ -1,6 +1,7 @@
 """One verb for each container of the pod: report, fetch, preview, analyze.
 
-A fifth, `alive`, is what the kubelet asks the working container now and then.
+A fifth, `alive`, is what the kubelet asks the working container where an older operator made the pod; today's asks
+the same in the shell.
 """
 
 import logging

@@ -107,11 +107,16 @@ def link_costs(scene: Scene, nodes: list[Node], kit: Floats) -> Floats:
     return cost
 
 
+def _apart(end: End, start: End) -> tuple[float, Floats, float]:
+    """(Their mean height; the way between them, (2,), in it; how unlike their sizes are, nats)."""
+    height = float(np.sqrt(end.height * start.height))
+    ratio = abs(float(np.log(start.height / end.height)))
+    return height, (start.place - end.place) / height, ratio
+
+
 def _motion(end: End, start: End, gap_sec: float) -> float:
     """Price of getting from an end to a start in that time: place, speed, size, and being unseen."""
-    height = float(np.sqrt(end.height * start.height))
-    off = (start.place - end.place) / height
-    ratio = abs(float(np.log(start.height / end.height)))
+    height, off, ratio = _apart(end, start)
     too_far = np.hypot(*off) > MAX_JUMP_H + MAX_SPEED_H * gap_sec
     if gap_sec > MAX_GAP_SEC or too_far or ratio > np.log(MAX_SIZE_RATIO):
         return FORBIDDEN
@@ -127,13 +132,11 @@ def _motion(end: End, start: End, gap_sec: float) -> float:
 
 def _return(end: End, start: End, gap_sec: float) -> float:
     """Price of having been out of the picture in between: against that of one who leaves and another who comes."""
-    height = float(np.sqrt(end.height * start.height))
-    off = float(np.hypot(*(start.place - end.place))) / height
-    ratio = abs(float(np.log(start.height / end.height)))
+    _, off, ratio = _apart(end, start)
     if gap_sec > MAX_AWAY_SEC or ratio > np.log(MAX_SIZE_RATIO):
         return FORBIDDEN
     reach = RETURN_H + RETURN_H_PER_SEC * gap_sec
-    nearer = float(np.log(BORDER_H / (np.sqrt(2 * np.pi) * reach))) - (off / reach) ** 2 / 2
+    nearer = float(np.log(BORDER_H / (np.sqrt(2 * np.pi) * reach))) - float(off @ off) / reach**2 / 2
     size = (ratio / SIZE_SIGMA) ** 2 / 2
     return max(0.0, 2 * EDGE_COST - RETURNS + RETURNS_LESS_PER_SEC * gap_sec - nearer) + size
 

@@ -144,9 +144,14 @@ class Known:
         if self.box_xyxy is not None:
             return Follower.start(scene, anchor, self.box_xyxy)
         follower = Follower.start(scene, anchor, self.lost_xyxy)
-        follower.lose("cut" if self.place_px is None else self.reason)
+        follower.lose("cut" if self.behind_a_cut else self.reason)
         follower.lost_sec = self.gone_sec
         return follower
+
+    @property
+    def behind_a_cut(self) -> bool:
+        """Whether he is lost, and nobody knows where."""
+        return self.box_xyxy is None and self.place_px is None
 
     @property
     def lost_xyxy(self) -> Floats:
@@ -306,7 +311,7 @@ def _decide(scene: Scene, trail: _Trail, known: Known, anchor: int) -> _Solution
     if mixed:
         _agree_on_kit(cost, kit, start)
     cost[start] = np.where(_strangers(known, nodes), linking.FORBIDDEN, cost[start])
-    if known.box_xyxy is None and known.place_px is None:
+    if known.behind_a_cut:
         cost[start] = _after_cut(scene, nodes, known)
     for k, (origin, _) in enumerate(ways_out, start=len(nodes) - len(ways_out)):
         cost[origin, k] = TRACKED
@@ -469,7 +474,7 @@ def _place(scene: Scene, position: int, box_xyxy: Floats, known: Known, gone_sec
         sights=max(1, known.reference.sights),
         times_sec=np.array([time_sec]),
         opens=False,
-        closes=(known.box_xyxy is not None or known.place_px is not None) and scene.at_border(box_xyxy),
+        closes=not known.behind_a_cut and scene.at_border(box_xyxy),
         leaves=known.box_xyxy is None and known.place_px is not None and scene.at_border(box_xyxy),
     )
 
@@ -791,8 +796,7 @@ class _Assembly:
     def _before(self, first: Node) -> None:
         """Before his first clear stretch: what following back proposed, or he is still lost."""
         known = self.known
-        unplaced = known.box_xyxy is None and known.place_px is None
-        lost = replace(LOST, reason="cut" if unplaced else known.reason)
+        lost = replace(LOST, reason="cut" if known.behind_a_cut else known.reason)
         for position in range(min(first.first, len(self.scene))):
             sight = self.trail.sights[position]
             usable = known.box_xyxy is not None and self._free(position, sight)
