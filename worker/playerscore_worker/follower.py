@@ -8,7 +8,7 @@ Frames are shrunk so that the player is about `WORKING_HEIGHT_PX` high: the dete
 anyway, and a segment of a 4K match then costs no more memory than one of a small video.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -20,11 +20,13 @@ from numpy.typing import NDArray
 from playerscore.errors import VideoError
 from playerscore.geometry import Box
 from playerscore_worker import boxes
+from playerscore_worker.ahead import ahead
 from playerscore_worker.camera import STILL, CameraStep
 from playerscore_worker.detectors import Detector
 from playerscore_worker.following.appearance import torso_colours
 from playerscore_worker.following.joint import State
 from playerscore_worker.following.scene import Scene, Still
+from playerscore_worker.following.scene import stills as stills_of
 from playerscore_worker.following.segment import (
     Decision,
     Kind,
@@ -49,6 +51,10 @@ SEGMENT_FRAMES: Final = 150
 MIN_SEGMENT_FRAMES: Final = 24
 SEGMENT_BYTES: Final = 192 << 20
 SEAM_SHARE: Final = 1 / 6
+# So much of the next segment is decoded, and its camera measured, while one is followed. Walking back, half of it
+# is decoded at once anyway.
+AHEAD_SHARE: Final = 2 / 3
+AHEAD_SHARE_BACK: Final = 1 / 6
 # The first segment also looks this far to the other side of the confirmed frame, so that his kit is known from
 # clear sights when he is confirmed in a crowd; later ones look back so many frames, to know who moves how.
 LEAD_SEC: Final = 1.5
@@ -236,8 +242,8 @@ class _Walker:
         is_lead: Callable[[Frame], bool],
     ) -> list[PathSample]:
         scale = self._scale
-        frames = source(from_sec, scale)
-        stills = [Still(frame) for frame in islice(frames, self._length(scale))]
+        coming = self._coming(source, from_sec, scale)
+        stills = list(islice(coming, self._length(scale)))
         anchor = sum(is_lead(still.frame) for still in stills)
         if anchor >= len(stills):
             return []
@@ -265,14 +271,21 @@ class _Walker:
             del scene  # It holds the frames that were followed; the next ones need their memory.
             if wanted != scale:
                 known, scale, anchor = known.scaled(wanted / scale), wanted, 0
-                frames = source(
-                    at_sec + self._half_frame_sec * (1 if source == self._backwards else -1), scale
-                )
+                coming.close()
+                side = 1 if source == self._backwards else -1
+                coming = self._coming(source, at_sec + side * self._half_frame_sec, scale)
                 stills = []
             else:
                 anchor = min(LEAD_FRAMES, commit) if known.box_xyxy is not None else 0
                 stills = stills[commit - anchor :]
-            stills += [Still(frame) for frame in islice(frames, self._length(scale) - len(stills))]
+            stills += islice(coming, self._length(scale) - len(stills))
+
+    def _coming(
+        self, source: Callable[[float, float], Iterator[Frame]], from_sec: float, scale: float
+    ) -> Generator[Still, None, None]:
+        """The stills from a time on, while others are followed; to be closed before the next ones begin."""
+        share = AHEAD_SHARE_BACK if source == self._backwards else AHEAD_SHARE
+        return ahead(stills_of(source(from_sec, scale)), round(share * self._length(scale)))
 
     def _next_scale(self, known: Known, scale: float) -> float:
         """The scale for the next segment: another one where his size has changed much, or is not known any more."""

@@ -49,14 +49,12 @@ def torso_colours(image: Image, boxes_xyxy: NDArray[np.floating[Any]]) -> NDArra
     even histogram, which resembles nothing much.
     """
     found = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4)
-    counts = np.ones((len(found), BIN_COUNT))
-    for row, box in enumerate(found):
-        torso = _part(box, TORSO_COLUMNS, TORSO_ROWS)
-        patch = _patch(image, torso, PATCH_PX)
-        if patch is not None:
-            own = _not_grass(image, box, patch) * _not_covered(torso, np.delete(found, row, axis=0))
-            counts[row] = _histogram(patch, own)
-    return _rooted(counts)
+    if not len(found):
+        return np.zeros((0, BIN_COUNT), np.float32)
+    torsos = _parts(found, TORSO_COLUMNS, TORSO_ROWS)
+    patches, inside = _patches(image, torsos, PATCH_PX)
+    own = _not_grass(image, found, patches) * _not_covered(torsos, found)
+    return _rooted(np.where(inside[:, None], _histograms(patches, own), 1.0))
 
 
 def _rooted(counts: Floats) -> NDArray[np.float32]:
@@ -68,60 +66,76 @@ def _rooted(counts: Floats) -> NDArray[np.float32]:
     return np.asarray(np.sqrt(flat / flat.sum(axis=1, keepdims=True)), np.float32)
 
 
-def _part(box_xyxy: Floats, columns: tuple[float, float], rows: tuple[float, float]) -> Floats:
-    """The part of a box between shares of its width and its height, which may lie outside 0..1."""
-    x1, y1, x2, y2 = box_xyxy
-    left, right = (x1 + share * (x2 - x1) for share in columns)
-    top, bottom = (y1 + share * (y2 - y1) for share in rows)
-    return np.array([left, top, right, bottom])
+def _parts(boxes_xyxy: Floats, columns: tuple[float, float], rows: tuple[float, float]) -> Floats:
+    """(n, 4): the parts of boxes between shares of their widths and heights, which may lie outside 0..1."""
+    sizes = boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]
+    first, last = (boxes_xyxy[:, :2] + np.array(share) * sizes for share in zip(columns, rows, strict=True))
+    return np.concatenate([first, last], axis=1)
 
 
-def _patch(image: Image, area_xyxy: Floats, size_px: tuple[int, int]) -> NDArray[np.float32] | None:
-    """That part of the picture, resized, in Lab of 0..255; None where it lies outside."""
-    x1, y1, x2, y2 = (round(value) for value in area_xyxy)
-    x1, x2 = max(0, x1), min(image.shape[1], max(x2, x1 + 1))
-    y1, y2 = max(0, y1), min(image.shape[0], max(y2, y1 + 1))
-    if x1 >= x2 or y1 >= y2:
-        return None
-    small = cv2.resize(image[y1:y2, x1:x2], size_px, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2LAB), np.float32)
+def _patches(
+    image: Image, areas_xyxy: Floats, size_px: tuple[int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Parts of the picture, (n, high, wide, 3) in Lab of 0..255, and (n,): which of them lie inside; others are 0."""
+    corners = np.rint(areas_xyxy).astype(np.int64)
+    first = np.maximum(corners[:, :2], 0)
+    last = np.minimum(np.maximum(corners[:, 2:], corners[:, :2] + 1), (image.shape[1], image.shape[0]))
+    inside = np.asarray((first < last).all(axis=1))
+    wide, high = size_px
+    small = np.zeros((len(corners), high, wide, 3), np.uint8)
+    for row in np.flatnonzero(inside):
+        (x1, y1), (x2, y2) = first[row], last[row]
+        cv2.resize(image[y1:y2, x1:x2], size_px, small[row], interpolation=cv2.INTER_AREA)
+    lab = cv2.cvtColor(small.reshape(-1, wide, 3), cv2.COLOR_BGR2LAB)
+    return lab.reshape(small.shape).astype(np.float32), inside
 
 
-def _not_grass(image: Image, box_xyxy: Floats, patch: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Weights of a patch's pixels; all 1 where nearly everything looks like the ground (a green kit)."""
-    sides = (_patch(image, _part(box_xyxy, columns, BESIDE_ROWS), BESIDE_PX) for columns in BESIDE_COLUMNS)
-    strips = [side.reshape(-1, 3) for side in sides if side is not None]
-    if not strips:
-        return np.ones(patch.shape[:2], np.float32)
-    off = patch - np.median(np.concatenate(strips), axis=0)
+def _not_grass(image: Image, boxes_xyxy: Floats, patches: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Weights of the patches' pixels; all 1 where nearly everything looks like the ground (a green kit)."""
+    left, right = (
+        _patches(image, _parts(boxes_xyxy, columns, BESIDE_ROWS), BESIDE_PX) for columns in BESIDE_COLUMNS
+    )
+    # Of a side that is not in the picture, the other one takes the place: that leaves the median as it is.
+    sides = [
+        np.where(one[1][:, None, None, None], one[0], other[0]).reshape(len(patches), -1, 3)
+        for one, other in ((left, right), (right, left))
+    ]
+    off = patches - np.median(np.concatenate(sides, axis=1), axis=1)[:, None, None]
     alike = (np.hypot(off[..., 1], off[..., 2]) < GRASS_CHROMA) & (np.abs(off[..., 0]) < GRASS_LIGHT)
-    if alike.mean() > MAX_GRASS_SHARE:
-        return np.ones(patch.shape[:2], np.float32)
-    return np.where(alike, HARDLY, np.float32(1))
+    all_count = (alike.mean(axis=(1, 2)) > MAX_GRASS_SHARE) | np.logical_not(left[1] | right[1])
+    return np.where(alike & np.logical_not(all_count)[:, None, None], HARDLY, np.float32(1))
 
 
-def _not_covered(torso_xyxy: Floats, others_xyxy: Floats) -> NDArray[np.float32]:
-    """Weights of a patch's pixels; all 1 where the others leave too little."""
-    wide, tall = PATCH_PX
-    xs = torso_xyxy[0] + (np.arange(wide) + 0.5) / wide * (torso_xyxy[2] - torso_xyxy[0])
-    ys = torso_xyxy[1] + (np.arange(tall) + 0.5) / tall * (torso_xyxy[3] - torso_xyxy[1])
-    in_x = (xs >= others_xyxy[:, :1]) & (xs < others_xyxy[:, 2:3])
-    in_y = (ys >= others_xyxy[:, 1:2]) & (ys < others_xyxy[:, 3:])
-    covered = (in_y[:, :, None] & in_x[:, None, :]).any(axis=0)
-    if not MIN_OWN_SHARE < 1 - covered.mean() < 1:
-        return np.ones((tall, wide), np.float32)
-    return np.where(covered, HARDLY, np.float32(1))
+def _not_covered(torsos_xyxy: Floats, boxes_xyxy: Floats) -> NDArray[np.float32]:
+    """Weights of the patches' pixels by the others' boxes; all 1 where those leave too little."""
+    wide, high = PATCH_PX
+    xs, ys = (
+        torsos_xyxy[:, k, None]
+        + (np.arange(count) + 0.5) / count * (torsos_xyxy[:, k + 2] - torsos_xyxy[:, k])[:, None]
+        for k, count in enumerate((wide, high))
+    )
+    in_x, in_y = (
+        (of[:, None] >= boxes_xyxy[None, :, k, None]) & (of[:, None] < boxes_xyxy[None, :, k + 2, None])
+        for k, of in enumerate((xs, ys))
+    )
+    in_x[np.diag_indices(len(in_x))] = False
+    covered = np.einsum("ijy,ijx->iyx", in_y, in_x)
+    free = 1 - covered.mean(axis=(1, 2))
+    counts = (free > MIN_OWN_SHARE) & (free < 1)
+    return np.where(covered & counts[:, None, None], HARDLY, np.float32(1))
 
 
-def _histogram(lab: NDArray[np.float32], weights: NDArray[np.float32]) -> Floats:
-    values = lab.reshape(-1, 3)
+def _histograms(lab: NDArray[np.float32], weights: NDArray[np.float32]) -> Floats:
+    """(n, BIN_COUNT) of patches (n, high, wide, 3)."""
     low, high = CHROMA_RANGE
-    cell = np.empty_like(values)
-    cell[:, 0] = values[:, 0] * (BINS[0] / 256)
-    cell[:, 1:] = (values[:, 1:] - low) * (BINS[1] / (high - low))
+    cell = np.empty_like(lab)
+    cell[..., 0] = lab[..., 0] * (BINS[0] / 256)
+    cell[..., 1:] = (lab[..., 1:] - low) * (BINS[1] / (high - low))
     index = np.clip(cell.astype(np.int64), 0, np.array(BINS) - 1)
-    flat = (index[:, 0] * BINS[1] + index[:, 1]) * BINS[2] + index[:, 2]
-    return np.bincount(flat, weights=weights.ravel(), minlength=BIN_COUNT).astype(np.float64)
+    flat = (index[..., 0] * BINS[1] + index[..., 1]) * BINS[2] + index[..., 2]
+    flat += BIN_COUNT * np.arange(len(lab))[:, None, None]
+    counts = np.bincount(flat.ravel(), weights=weights.ravel(), minlength=BIN_COUNT * len(lab))
+    return np.asarray(counts.reshape(len(lab), BIN_COUNT), np.float64)
 
 
 def mean_colours(

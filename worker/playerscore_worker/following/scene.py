@@ -4,9 +4,8 @@ The way back, and a second attempt, look at the same frames at nearly the same p
 motion, the detections and the colours of the first pass.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import pairwise
 from typing import Final
 
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playerscore_worker import boxes, camera
-from playerscore_worker.camera import CameraStep
+from playerscore_worker.camera import STILL, CameraStep
 from playerscore_worker.detectors import Detections, Detector
 from playerscore_worker.detectors.base import NMS_IOU
 from playerscore_worker.following import shots
@@ -61,16 +60,21 @@ class Still:
     """One frame and its leftovers."""
 
     frame: Frame
+    step: CameraStep
+    """The camera's motion from the still before it, in the order of following."""
+    signature: NDArray[np.float32]
     glances: list[_Glance] = field(default_factory=list)
     whole: dict[tuple[int, ...], Seen] = field(default_factory=dict)
 
-    @cached_property
-    def flow(self) -> NDArray[np.uint8]:
-        return camera.flow_picture(self.frame.image)
 
-    @cached_property
-    def signature(self) -> NDArray[np.float32]:
-        return shots.signature(self.frame.image)
+def stills(frames: Iterable[Frame]) -> Iterator[Still]:
+    """Every frame with what needs only itself and the one before it; all of one size."""
+    before: NDArray[np.uint8] | None = None
+    for frame in frames:
+        flow = camera.flow_picture(frame.image)
+        step = STILL if before is None else camera.camera_step(before, flow, frame.image.shape[0])
+        yield Still(frame, step, shots.signature(frame.image))
+        before = flow
 
 
 class Scene:
@@ -79,7 +83,7 @@ class Scene:
     def __init__(self, stills: list[Still], detector: Detector) -> None:
         self.stills, self._detector = stills, detector
         self.height, self.width = stills[0].frame.image.shape[:2]
-        self._steps = [camera.camera_step(a.flow, b.flow, self.height) for a, b in pairwise(stills)]
+        self._steps = [still.step for still in stills[1:]]
         jumps = [shots.jump(a.signature, b.signature) for a, b in pairwise(stills)]
         self._cuts = shots.cuts(np.array(jumps), self._steps)
         self._ground = _carried_to_first(self._steps)
