@@ -19,6 +19,18 @@ def iou_matrix(boxes_a_xyxy: AnyFloats, boxes_b_xyxy: AnyFloats) -> Floats:
     return np.divide(shared, union, out=np.zeros_like(shared), where=shared > 0)
 
 
+def iou(a_xyxy: AnyFloats, b_xyxy: AnyFloats) -> float:
+    """IoU of two boxes (4,): what `iou_matrix` says, a hundred times as fast."""
+    ax1, ay1, ax2, ay2 = a_xyxy.tolist()
+    bx1, by1, bx2, by2 = b_xyxy.tolist()
+    wide, high = min(ax2, bx2) - max(ax1, bx1), min(ay2, by2) - max(ay1, by1)
+    if wide <= 0 or high <= 0:
+        return 0.0
+    shared: float = wide * high
+    union: float = (ax2 - ax1) * (ay2 - ay1) + (bx2 - bx1) * (by2 - by1) - shared
+    return shared / union
+
+
 def cover_matrix(boxes_a_xyxy: AnyFloats, boxes_b_xyxy: AnyFloats) -> Floats:
     """Intersection over the smaller box of each pair, shape (a, b), range [0, 1]."""
     smaller = np.minimum(areas(boxes_a_xyxy)[:, None], areas(boxes_b_xyxy)[None])
@@ -28,12 +40,14 @@ def cover_matrix(boxes_a_xyxy: AnyFloats, boxes_b_xyxy: AnyFloats) -> Floats:
 def _intersections(boxes_a_xyxy: AnyFloats, boxes_b_xyxy: AnyFloats) -> Floats:
     low = np.maximum(boxes_a_xyxy[:, None, :2], boxes_b_xyxy[None, :, :2])
     high = np.minimum(boxes_a_xyxy[:, None, 2:], boxes_b_xyxy[None, :, 2:])
-    return np.asarray(np.prod(np.maximum(high - low, 0), axis=2), np.float64)
+    sides = np.maximum(high - low, 0)
+    return np.asarray(sides[..., 0] * sides[..., 1], np.float64)
 
 
 def areas(boxes_xyxy: AnyFloats) -> Floats:
     """Areas, shape (n,); 0 for reversed boxes."""
-    return np.asarray(np.prod(np.maximum(boxes_xyxy[:, 2:] - boxes_xyxy[:, :2], 0), axis=1), np.float64)
+    sides = np.maximum(boxes_xyxy[:, 2:] - boxes_xyxy[:, :2], 0)
+    return np.asarray(sides[:, 0] * sides[:, 1], np.float64)
 
 
 def centres(boxes_xyxy: AnyFloats) -> Floats:

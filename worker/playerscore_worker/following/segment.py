@@ -896,4 +896,4 @@ class _Assembly:
 def _same(first_xyxy: Floats | None, second_xyxy: Floats | None) -> bool:
     if first_xyxy is None or second_xyxy is None:
         return False
-    return bool(boxes.iou_matrix(first_xyxy[None], second_xyxy[None])[0, 0] >= SAME_IOU)
+    return boxes.iou(first_xyxy, second_xyxy) >= SAME_IOU
