@@ -154,6 +154,10 @@ krew: setup ## The plugin's archives and manifest for krew, for every platform, 
 bench-clusters: setup ## Jobs at every stage while API, store, node or registry are away (25 min), into benchmarks/results
 	eval "$$(cluster/docker.sh env)" && $(RUN) python benchmarks/clusters.py
 
+.PHONY: bench-worker-speed
+bench-worker-speed: setup ## How fast a player is followed, beside decoding, detector and a tracker (90 min and more, quiet machine; MINUTES=n of match), into benchmarks/results
+	$(RUN) python benchmarks/worker_speed.py --minutes $(or $(MINUTES),90)
+
 .PHONY: bench-following
 bench-following: setup ## How well the confirmed player is followed, rendered and real (15 min), into benchmarks/results
 	$(RUN) python benchmarks/following.py
