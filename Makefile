@@ -158,6 +158,10 @@ bench-clusters: setup ## Jobs at every stage while API, store, node or registry 
 bench-worker-speed: setup ## How fast a player is followed, beside decoding, detector and a tracker (90 min and more, quiet machine; MINUTES=n of match), into benchmarks/results
 	$(RUN) python benchmarks/worker_speed.py --minutes $(or $(MINUTES),90)
 
+.PHONY: bench-match
+bench-match: setup ## A match of 90 minutes: memory, percent, a kill half-way (hours, quiet machine), into benchmarks/results
+	$(RUN) python benchmarks/whole_match.py
+
 .PHONY: bench-following
 bench-following: setup ## How well the confirmed player is followed, rendered and real (15 min), into benchmarks/results
 	$(RUN) python benchmarks/following.py

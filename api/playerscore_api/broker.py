@@ -71,6 +71,11 @@ def artifact_key(namespace: str, uid: str, name: str) -> str:
     return f"{artifact_prefix(namespace, uid)}{name}"
 
 
+def checkpoint_key(namespace: str, uid: str, number: int) -> str:
+    """Where a checkpoint is stored, for all attempts of a job."""
+    return f"{names.checkpoint_prefix(namespace, uid)}{number:05d}"
+
+
 def listed_artifact(job: Document, name: str) -> str:
     """Where an artifact that the job's status lists is stored. Raises ARTIFACT_LOST for one that could not be stored,
     NOT_FOUND for any other.
@@ -178,6 +183,16 @@ class Broker:
         async with translated():
             page = await self._client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, MaxKeys=most + 1)
             return sum(item["Key"] != besides for item in page.get("Contents", []))
+
+    async def remove(self, prefix: str) -> None:
+        """Remove every object below that prefix. Raises STORE_UNAVAILABLE."""
+        async with translated():
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+            async for page in pages:
+                keys = [{"Key": item["Key"]} for item in page.get("Contents", [])]
+                if keys:
+                    what = {"Objects": keys, "Quiet": True}
+                    await self._client.delete_objects(Bucket=self.bucket, Delete=what)
 
     async def get(self, key: str, byte_range: str | None = None) -> Content:
         """Open an object, or a range of it (`bytes=a-b`). Raises NOT_FOUND, RANGE_INVALID."""

@@ -30,6 +30,10 @@ class Purpose(StrEnum):
     SOURCE = "source"
     FRAMES = "frames"
     ARTIFACTS = "artifacts"
+    CHECKPOINTS = "checkpoints"
+
+
+OF_ANALYSIS: Final = frozenset({Purpose.ARTIFACTS, Purpose.CHECKPOINTS})
 
 
 class Pod(NamedTuple):
@@ -82,7 +86,7 @@ def check_job(pod: Pod, namespace: str, job: Document) -> None:
 
 def check_current(pod: Pod, status: ScoringJobStatus, purpose: Purpose) -> None:
     """That the pod's attempt is current and does such things. Raises FORBIDDEN."""
-    if (pod.preview and purpose is Purpose.ARTIFACTS) or (not pod.preview and purpose is Purpose.FRAMES):
+    if (pod.preview and purpose in OF_ANALYSIS) or (not pod.preview and purpose is Purpose.FRAMES):
         raise PlayerscoreError("FORBIDDEN", f"This kind of pod has no {purpose.value}")
     if purpose is Purpose.ARTIFACTS and status.artifacts:
         raise PlayerscoreError("FORBIDDEN", "The job's artifacts are listed and no longer change")

@@ -4,6 +4,7 @@ Pictures of people do not stay for ever. What is kept or goes as one is a job's 
 ScoringJob (and no runtime, for weights) names gets a mark, an empty object whose age says since when; a mark older
 than the retention removes it, and is itself removed last. So a wrong sight of the cluster marks and removes
 nothing at once, a job that comes back takes its mark away, and a sweep that is killed is finished by the next.
+Checkpoints serve a job until it has ended: the first sweep after that removes what its last pod could not.
 
 The store is listed before the cluster: what lies there belongs to something that existed before. When either
 list fails or ends early, nothing is written. A bucket belongs to one cluster, whose mark it carries: another
@@ -37,6 +38,9 @@ MARKS: Final = f"{OURS}unnamed/"
 OWNER: Final = f"{OURS}cluster"
 NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?/")
 JOB: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/")
+CHECKPOINTS: Final = re.compile(
+    r"[a-z0-9]([-a-z0-9]*[a-z0-9])?/checkpoints/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/"
+)
 UPLOAD: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?/uploads/[^/]+")
 DAY: Final = 86_400
 
@@ -58,7 +62,9 @@ class Retention(BaseSettings):
     """debug, info, warning or error."""
 
     def of(self, item: str) -> timedelta:
-        """The retention of a job's folder or an upload."""
+        """The retention of a job's folder, its checkpoints or an upload."""
+        if CHECKPOINTS.fullmatch(item):
+            return timedelta(0)
         return timedelta(seconds=self.deleted_jobs_seconds if is_job(item) else self.unused_uploads_seconds)
 
 
@@ -74,7 +80,7 @@ class Seen(NamedTuple):
     """What lies in the store."""
 
     items: set[str]
-    """`<namespace>/<uid>/` and `<namespace>/uploads/<name>`."""
+    """`<namespace>/<uid>/`, `<namespace>/checkpoints/<uid>/` and `<namespace>/uploads/<name>`."""
     marks: dict[str, datetime]
     """Since when an item is known to be unnamed."""
     unfinished: list[Unfinished]
@@ -89,9 +95,14 @@ class Plan(NamedTuple):
     abort: list[Unfinished]
 
 
-def is_job(item: str) -> bool:
-    """Whether that is a job's folder, not an upload."""
+def is_folder(item: str) -> bool:
+    """Whether that is all below it, not one object."""
     return item.endswith("/")
+
+
+def is_job(item: str) -> bool:
+    """Whether that is a job's folder."""
+    return is_folder(item) and not CHECKPOINTS.fullmatch(item)
 
 
 def decide(seen: Seen, named: set[str], now: datetime, retention: Retention) -> Plan:
@@ -110,9 +121,14 @@ def decide(seen: Seen, named: set[str], now: datetime, retention: Retention) -> 
 
 def named_by(jobs: Iterable[dict[str, Any]], uris: Iterable[str], bucket: str) -> set[str]:
     """The items that belong to these jobs, or that one of these uris names."""
-    folders = {names.store_prefix(job["metadata"]["namespace"], job["metadata"]["uid"]) for job in jobs}
     places = [sources.upload_place(uri, bucket) for uri in uris]
-    return folders | {place.key for place in places if place}
+    named = {place.key for place in places if place}
+    for job in jobs:
+        where = job["metadata"]["namespace"], job["metadata"]["uid"]
+        named.add(names.store_prefix(*where))
+        if ((job.get("status") or {}).get("progress") or {}).get("step") not in names.FINISHED:
+            named.add(names.checkpoint_prefix(*where))
+    return named
 
 
 # --- the edges ------------------------------------------------------------------------------------------
@@ -151,6 +167,7 @@ class Store:
             if not _ours(namespace, namespaces):
                 continue
             items.update(filter(JOB.fullmatch, await self._folders(namespace)))
+            items.update(filter(CHECKPOINTS.fullmatch, await self._folders(f"{namespace}checkpoints/")))
             uploads = await self._keys(names.upload_prefix(namespace.rstrip("/")))
             items.update(filter(UPLOAD.fullmatch, (item["Key"] for item in uploads)))
         known = {item.rstrip("/"): item for item in items}
@@ -195,7 +212,7 @@ class Store:
         """The objects of one item, some at a time, as they are before anything is removed."""
         pages = self._client.get_paginator("list_objects_v2")
         async for page in pages.paginate(Bucket=self.bucket, Prefix=item):
-            found = [one for one in page.get("Contents", []) if is_job(item) or one["Key"] == item]
+            found = [one for one in page.get("Contents", []) if is_folder(item) or one["Key"] == item]
             if found:
                 yield found
 
@@ -237,7 +254,7 @@ async def named(own: Own, bucket: str, namespaces: Collection[str] = ()) -> set[
 
 async def carry_out(store: Store, plan: Plan, owner: str) -> dict[str, int]:
     """Do what was decided; the numbers of what was done. What needs room comes last: the volume may be full."""
-    done = {"jobs": 0, "uploads": 0, "objects": 0, "bytes": 0}
+    done = {"jobs": 0, "uploads": 0, "checkpoints": 0, "objects": 0, "bytes": 0}
     for upload in plan.abort:
         await store.abort(upload)
     for item in plan.unmark:
@@ -245,7 +262,7 @@ async def carry_out(store: Store, plan: Plan, owner: str) -> dict[str, int]:
     for item in plan.remove:
         objects, size = await store.remove(item)
         await store.unmark(item)
-        done["jobs" if is_job(item) else "uploads"] += 1
+        done[_kind(item)] += 1
         done["objects"] += objects
         done["bytes"] += size
         log.info("removed", item=item, objects=objects, bytes=size)
@@ -259,8 +276,14 @@ def _told(plan: Plan) -> dict[str, int]:
     """Say what would be done; the numbers of it."""
     for item in plan.remove:
         log.info("would be removed", item=item)
-    jobs = sum(map(is_job, plan.remove))
-    return {"jobs": jobs, "uploads": len(plan.remove) - jobs}
+    kinds = [_kind(item) for item in plan.remove]
+    return {kind: kinds.count(kind) for kind in ("jobs", "uploads", "checkpoints")}
+
+
+def _kind(item: str) -> str:
+    if is_job(item):
+        return "jobs"
+    return "checkpoints" if is_folder(item) else "uploads"
 
 
 async def sweep(where: Settings, retention: Retention, dry_run: bool) -> dict[str, int]:

@@ -5,11 +5,12 @@ from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Request, Response
 
 from playerscore import names, sources
 from playerscore.errors import PlayerscoreError
 from playerscore.resources import MAX_FRAMES, ScoringJobStatus, ScoringRuntimeSpec
+from playerscore.tasks import CHECKPOINT_BYTES, MOST_CHECKPOINTS
 from playerscore_api import answers, broker, content, examples, forms, pods, uploads
 from playerscore_api.deps import Parts, State, Token
 from playerscore_api.forms import Document, Offer, Stored
@@ -20,6 +21,11 @@ router = APIRouter(prefix="/worker/jobs/{namespace}/{name}", tags=["worker"], ro
 
 FRAME_BYTES: Final = 2 * 2**20
 ARTIFACT_BYTES: Final = 64 * 2**20
+LIMITS: Final = {
+    Purpose.FRAMES: FRAME_BYTES,
+    Purpose.ARTIFACTS: ARTIFACT_BYTES,
+    Purpose.CHECKPOINTS: CHECKPOINT_BYTES,
+}
 MOST_ARTIFACTS: Final = 32
 """As many as a status can list."""
 Namespace = Annotated[
@@ -44,6 +50,11 @@ OFFERED: Final = answers.said(
 STORED: Final = answers.said("Stored", {"bytes": 48211, "sha256": "0" * 64}) | answers.refused(
     "JOB_NOT_FOUND", "TOO_LARGE", "STORE_UNAVAILABLE"
 )
+
+CHECKPOINT: Final = answers.binary("The checkpoint", "application/octet-stream") | answers.refused(
+    "JOB_NOT_FOUND", "NOT_FOUND", "RANGE_INVALID", "STORE_UNAVAILABLE"
+)
+REMOVED: Final = answers.refused("JOB_NOT_FOUND", "STORE_UNAVAILABLE")
 
 
 async def _job(parts: State, token: str, namespace: str, name: str, purpose: Purpose) -> Document:
@@ -166,6 +177,40 @@ async def put_artifact(
     return await _receive(parts, token, job, Purpose.ARTIFACTS, request, key)
 
 
+Number = Annotated[int, Path(ge=1, le=MOST_CHECKPOINTS)]
+
+
+@router.put(
+    "/checkpoints/{number}", operation_id="putCheckpoint", openapi_extra=answers.BYTES, responses=STORED
+)
+async def put_checkpoint(
+    namespace: Namespace, name: Name, number: Number, parts: Parts, token: Token, request: Request
+) -> Stored:
+    """Store how far an attempt has come; the next attempt goes on from there."""
+    job = await _job(parts, token, namespace, name, Purpose.CHECKPOINTS)
+    key = broker.checkpoint_key(namespace, job["metadata"]["uid"], number)
+    return await _receive(parts, token, job, Purpose.CHECKPOINTS, request, key)
+
+
+@router.get(
+    "/checkpoints/{number}", operation_id="getCheckpoint", response_class=Response, responses=CHECKPOINT
+)
+async def get_checkpoint(
+    namespace: Namespace, name: Name, number: Number, parts: Parts, token: Token, request: Request
+) -> Response:
+    """What an earlier attempt stored."""
+    job = await _job(parts, token, namespace, name, Purpose.CHECKPOINTS)
+    key = broker.checkpoint_key(namespace, job["metadata"]["uid"], number)
+    return await content.send(parts.broker, key, request)
+
+
+@router.delete("/checkpoints", operation_id="deleteCheckpoints", status_code=204, responses=REMOVED)
+async def delete_checkpoints(namespace: Namespace, name: Name, parts: Parts, token: Token) -> None:
+    """Forget them: the result is there."""
+    job = await _job(parts, token, namespace, name, Purpose.CHECKPOINTS)
+    await parts.broker.remove(names.checkpoint_prefix(namespace, job["metadata"]["uid"]))
+
+
 async def _receive(
     parts: State, token: str, job: Document, purpose: Purpose, request: Request, key: str
 ) -> Stored:
@@ -175,6 +220,5 @@ async def _receive(
     async def confirm() -> None:
         await _job(parts, token, where["namespace"], where["name"], purpose)
 
-    limit = FRAME_BYTES if purpose is Purpose.FRAMES else ARTIFACT_BYTES
-    length = content.announced(request, limit)
+    length = content.announced(request, LIMITS[purpose])
     return await content.receive(parts.broker, request, key, length, confirm=confirm)

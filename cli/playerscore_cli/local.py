@@ -115,7 +115,10 @@ def analyse(
     out: Path,
     tell: Callable[[float, str], None],
 ) -> tuple[Result, list[Path]]:
-    """Pick, confirm, check and score; returns the result and the written files. Raises PlayerscoreError."""
+    """Pick, confirm, check and score; returns the result and the written files. Raises PlayerscoreError.
+
+    A run that was ended on its way is gone on with where its last checkpoint in `out` is.
+    """
     status = ScoringJobStatus(preview=made.status)
     picked = flow.pick(ScoringJobSpec(video=made.common["video"]), status, frame.frame_key, track.track_id)
     confirmed = flow.confirm(picked.spec, status)
@@ -132,8 +135,10 @@ def analyse(
         target_iou=confirmed.verdict.iou if confirmed.verdict else None,
         analysis=analysis,
     )
-    done = run_analysis(task, made.video, made.status.video.sha256, tell, made.weights)
+    checkpoints = out / "checkpoints"
+    done = run_analysis(task, made.video, made.status.video.sha256, tell, made.weights, checkpoints)
     written = done.write_artifacts(out)
     result = out / "result.json"
     result.write_text(done.result.model_dump_json(by_alias=True, exclude_none=True, indent=2))
+    shutil.rmtree(checkpoints, ignore_errors=True)
     return done.result, [*written, result]

@@ -157,6 +157,11 @@ def store_prefix(namespace: str, uid: str) -> str:
     return f"{namespace}/{uid}/"
 
 
+def checkpoint_prefix(namespace: str, uid: str) -> str:
+    """Where the checkpoints of a job's attempts live: apart, because they go when the job has ended."""
+    return f"{namespace}/checkpoints/{uid}/"
+
+
 def upload_prefix(namespace: str) -> str:
     """Where the videos that people upload into a namespace live."""
     return f"{namespace}/uploads/"

@@ -25,6 +25,9 @@ EXIT_DONE: Final = 0
 EXIT_BAD_INPUT: Final = 42
 EXIT_OUT_OF_MEMORY: Final = 43
 TERMINATION_MESSAGE_BYTES: Final = 4096
+MOST_CHECKPOINTS: Final = 1000
+CHECKPOINT_BYTES: Final = 8 * 2**20
+"""Of one checkpoint: what the store takes of an attempt on its way."""
 GRACE_SECONDS: Final = 300
 """How long a pod lives after its work is done or it was told to stop: for so long the reporter carries outside what
 is there, over outages of store and API server."""

@@ -2,16 +2,44 @@
 
 import json
 import os
+import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from apilab import SPEC, Lab, box, error
-from builders import ELSEWHERE, OTHER, PLAYER, PLAYER_BOX, make_artifacts, make_result, manifest
+from builders import (
+    ELSEWHERE,
+    IMAGE,
+    OTHER,
+    PLAYER,
+    PLAYER_BOX,
+    make_artifacts,
+    make_result,
+    make_target,
+    manifest,
+)
 from playerscore import names
+from playerscore.resources import Video
+from playerscore.tasks import CHECKPOINT_BYTES, AnalysisTask
+from playerscore_worker import pod
+from playerscore_worker.pod import checkpoint_file
+from workerlab import Reporter
 
 Json = dict[str, Any]
+ELSEWHERE_URI = "https://video.example.com/match.mp4"
+"""A video whose address needs no broker."""
+PATIENCE_SECONDS = 30.0
+
+
+def until(what: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not what():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.1)
 
 
 def test_the_flow_in_its_exact_words(lab: Lab) -> None:
@@ -171,6 +199,83 @@ def test_a_preview_pod_stores_frames_that_only_readers_of_the_job_see(lab: Lab) 
     assert lab.editor.get("/jobs/framed/frames/1").content == b"jpeg"
     assert error(lab.stranger.get("/jobs/framed/frames/1")) == (403, "FORBIDDEN")
     assert error(lab.editor.get("/jobs/framed/frames/2")) == (404, "NOT_FOUND")
+
+
+def test_an_attempt_goes_on_from_what_the_one_before_it_stored(lab: Lab, tmp_path: Path) -> None:
+    """Two reporters' own processes, one after the other; the first is fenced off when the second's time has come."""
+    uid = lab.created("resumed")
+    task = AnalysisTask(
+        namespace="default",
+        name="resumed",
+        uid=uid,
+        image=IMAGE,
+        video=Video(uri=ELSEWHERE_URI),
+        sources=[ELSEWHERE_URI],
+        attempt=1,
+        generation=1,
+        target=make_target(name="resumed"),
+        start_time_sec=0.0,
+        target_forced=False,
+    )
+
+    def reporter(attempt: int) -> Reporter:
+        lab.status("resumed", {"run": {"attempt": attempt}})
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        bearer = lab.pod_token(f"sj-{uid}-{attempt}-abcde")
+        text = task.model_copy(update={"attempt": attempt}).model_dump_json(by_alias=True, exclude_none=True)
+        return Reporter(lab.plane, text, lab.plane.admin_token, folder, api_url=lab.url, api_bearer=bearer)
+
+    keys = lab.folder / "data" / "playerscore" / "default" / "checkpoints" / uid
+    first = reporter(1)
+    second = None
+    try:
+        pod.write_bytes(checkpoint_file(first.files.checkpoints, 1), b"one")
+        pod.write_bytes(checkpoint_file(first.files.checkpoints, 2), b"two")
+        until(lambda: keys.exists() and sorted(file.name for file in keys.iterdir()) == ["00001", "00002"])
+        second = reporter(2)
+        until(lambda: second.files.source.exists() and not second.files.fetching_checkpoints.exists())
+        inherited = sorted(second.files.checkpoints.iterdir())
+        assert [(file.name, file.read_bytes()) for file in inherited] == [
+            ("00001.checkpoint", b"one"),
+            ("00002.checkpoint", b"two"),
+        ]
+
+        pod.write_bytes(checkpoint_file(first.files.checkpoints, 3), b"of the past")
+        first.until_said("checkpoint not stored")
+        pod.write_bytes(checkpoint_file(second.files.checkpoints, 2), b"other")
+        until(lambda: (keys / "00002").read_bytes() == b"other")
+        assert not (keys / "00003").exists()
+
+        pod.write(second.files.result, json.dumps(manifest(make_result())))
+        pod.write(second.files.done, {})
+        until(lambda: "result" in lab.stored("resumed")["status"] and not keys.exists())
+        assert second.stop() == 0
+    finally:
+        first.kill()
+        if second:
+            second.kill()
+
+
+def test_checkpoints_are_an_analysis_pods_own(lab: Lab) -> None:
+    uid = lab.created("kept")
+    lab.status("kept", {"run": {"attempt": 1, "previewAttempt": 1}})
+    current = lab.client(lab.pod_token(f"sj-{uid}-1-abcde"))
+    preview = lab.client(lab.pod_token(f"sj-{uid}-p1-abcde"))
+    path = "/worker/jobs/default/kept/checkpoints"
+
+    assert current.put(f"{path}/1", content=b"one").status_code == 200
+    assert current.get(f"{path}/1").content == b"one"
+    assert error(current.get(f"{path}/2")) == (404, "NOT_FOUND")
+    assert error(current.put(f"{path}/1001", content=b"x")) == (422, "INVALID")
+    assert error(current.put(f"{path}/2", content=b"x" * (CHECKPOINT_BYTES + 1))) == (413, "TOO_LARGE")
+    for client, refusal in ((preview, (403, "FORBIDDEN")), (lab.editor, (401, "UNAUTHENTICATED"))):
+        assert error(client.put(f"{path}/1", content=b"x")) == refusal
+        assert error(client.get(f"{path}/1")) == refusal
+        assert error(client.delete(path)) == refusal
+    assert current.delete(path).status_code == 204
+    assert error(current.get(f"{path}/1")) == (404, "NOT_FOUND")
+    assert current.delete(path).status_code == 204
 
 
 def test_a_pod_reaches_only_its_own_current_attempt(lab: Lab) -> None:

@@ -166,6 +166,7 @@ def test_a_deleted_jobs_pictures_go_after_the_retention(bucket: Bucket) -> None:
     assert bucket.sweep().done == {
         "jobs": 1,
         "uploads": 0,
+        "checkpoints": 0,
         "objects": 2,
         "bytes": 10,
         "unfinished": 0,
@@ -176,6 +177,20 @@ def test_a_deleted_jobs_pictures_go_after_the_retention(bucket: Bucket) -> None:
     assert bucket.there() == sorted(["_sweeper/cluster", *bucket.there(kept)])
     assert len(bucket.there(kept)) == 2
     assert bucket.sweep().done["objects"] == 0
+
+
+def test_checkpoints_go_with_the_end_of_their_job(bucket: Bucket) -> None:
+    uids = [bucket.job(f"swept-{step}").split("/")[1] for step in ("runs", "ended")]
+    kept, doomed = (bucket.put(f"tenant-a/checkpoints/{uid}/00001") for uid in uids)
+    status = {"progress": {"step": "FAILED"}}
+    bucket.release.status("tenant-a", "swept-ended", status)
+
+    done = bucket.sweep().done
+
+    assert (done["checkpoints"], done["objects"], done["marked"]) == (1, 1, 0)
+    assert bucket.there("tenant-a/checkpoints/") == [kept]
+    assert doomed not in bucket.there()
+    assert len(bucket.there(f"tenant-a/{uids[1]}/")) == 2, "the pictures stay"
 
 
 def test_a_job_of_every_namespace_counts(bucket: Bucket) -> None:

@@ -146,3 +146,33 @@ def test_the_artifacts_show_the_path(match: Match, paths: dict[int, FollowedPath
         assert container.streams.video[0].codec_context.name == "vp8"
         assert sum(1 for _ in container.decode(video=0)) == pytest.approx(100, abs=2)
     assert track.read_text().count("\n") == sum(s.box_xywh is not None for s in path.samples)
+
+
+def test_a_segment_that_is_shorter_than_its_lead_is_followed_too(match: Match, detector: Detector) -> None:
+    """So are those of large pictures with small people, and of many frames a second."""
+    person_id = _picks(match, 100)[0]
+
+    path = _follow(match, person_id, 100, detector, start_sec=2.0, end_sec=6.0, memory_failures=2)
+
+    assert len(path.samples) == 100
+    assert match.coverage(path, person_id) >= 0.85
+
+
+def test_the_share_that_is_told_is_the_share_of_the_time(match: Match, detector: Detector) -> None:
+    told: list[float] = []
+    box = match.box(_picks(match, 100)[0], 100)
+    assert box is not None
+
+    follow(
+        match.video,
+        Start(4.0, box),
+        detector,
+        max_fps=5,
+        memory_failures=2,
+        on_progress=lambda s, _: told.append(s),
+    )
+
+    assert told == sorted(told)
+    assert len(told) >= 3
+    steps = np.diff([0.0, *told])
+    assert steps.max() < 0.8

@@ -1,8 +1,10 @@
 """`playerscore run`, as a person types it, on a rendered clip: the whole flow without a cluster."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,10 +17,13 @@ from smallvideos import Kind, write
 REFUSED, NOT_FOUND = 3, 4
 
 
-def run(video: Path, out: Path, *more: str, content: bytes = b"") -> subprocess.CompletedProcess[str]:
+def command_of(video: Path, out: Path, *more: str) -> list[str]:
     program = [sys.executable, "-c", "from playerscore_cli.app import main; main()"]
-    options = ["--out", str(out), "--frames", "2", "--max-fps", "5"]
-    command = [*program, "run", str(video), *options, *more]
+    return [*program, "run", str(video), "--out", str(out), "--frames", "2", "--max-fps", "5", *more]
+
+
+def run(video: Path, out: Path, *more: str, content: bytes = b"") -> subprocess.CompletedProcess[str]:
+    command = command_of(video, out, *more)
     done = subprocess.run(command, input=content, capture_output=True, timeout=300, check=False)
     return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
 
@@ -73,6 +78,28 @@ def test_another_player_is_chosen_by_his_number(match: Match, made: tuple[Path, 
     assert "picked track 1 on frame 1: as asked" in done.stdout
     theirs = json.loads((tmp_path / "result.json").read_text())
     assert theirs["signals"] != ours["signals"], "the score comes from the pixels of the chosen player"
+
+
+def test_a_run_that_was_ended_goes_on_in_the_same_folder(
+    match: Match, made: tuple[Path, str], tmp_path: Path
+) -> None:
+    checkpoints, artifact = tmp_path / "checkpoints", tmp_path / "track.txt"
+    process = subprocess.Popen(command_of(match.video, tmp_path), stdout=subprocess.DEVNULL)
+    end = time.monotonic() + 300
+    while not list(checkpoints.glob("*.checkpoint")):
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    process.terminate()
+    assert process.wait(10) == -signal.SIGTERM
+    assert not (tmp_path / "result.json").exists()
+
+    done = run(match.video, tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert not checkpoints.exists()
+    assert (tmp_path / "result.json").read_bytes() == (made[0] / "result.json").read_bytes()
+    assert artifact.read_bytes() == (made[0] / "track.txt").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 One JPEG, capped in rows and in bytes: where there are more decisions than rows, the most doubtful are shown.
 """
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -141,9 +142,10 @@ def state_text(sample: PathSample) -> str:
     return f"{word} {sample.certainty:.2f}"
 
 
-def nearest(samples: list[PathSample], time_sec: float) -> PathSample:
-    """The sample nearest to a moment."""
-    return min(samples, key=lambda sample: abs(sample.time_sec - time_sec))
+def nearest(samples: Sequence[PathSample], time_sec: float) -> PathSample:
+    """The sample nearest to a moment, of some in the order of time."""
+    after = bisect_left(samples, time_sec, key=lambda sample: sample.time_sec)
+    return min(samples[max(0, after - 1) : after + 1], key=lambda sample: abs(sample.time_sec - time_sec))
 
 
 def _known(path: FollowedPath, decision: Decision, sample: PathSample) -> Box:
@@ -151,9 +153,9 @@ def _known(path: FollowedPath, decision: Decision, sample: PathSample) -> Box:
     for told in (decision.chosen, decision.rival):
         if told is not None and abs(sample.time_sec - decision.settled_sec) < 0.5 / path.fps:
             return told.box
-    seen = [s for s in path.samples if s.box_xywh is not None]
-    box = nearest(seen, sample.time_sec).box_xywh if seen else None
-    return box or path.start.box_xywh
+    seen = (s for s in path.samples if s.box_xywh is not None)
+    near = min(seen, key=lambda s: abs(s.time_sec - sample.time_sec), default=None)
+    return (near and near.box_xywh) or path.start.box_xywh
 
 
 def _window(image: Image, box: Box) -> Floats:

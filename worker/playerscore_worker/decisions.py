@@ -48,7 +48,7 @@ def _weighed(path: FollowedPath, decision: PathDecision) -> Decision:
 
 def _losses(path: FollowedPath) -> list[Decision]:
     """A decision for each run of samples without him."""
-    runs = [list(run) for lost, run in groupby(path.samples, lambda s: s.state == State.LOST) if lost]
+    runs = (list(run) for lost, run in groupby(path.samples, lambda s: s.state == State.LOST) if lost)
     return [
         _decision(path, Kind.LOST, run[0].time_sec, run[-1].time_sec, reason=_reasons(path, run))
         for run in runs

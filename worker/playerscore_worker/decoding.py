@@ -7,7 +7,8 @@ as JSON lines to stdout, and pictures go through a memory file that the parent m
     parent                                      child
     {"open": path, limits...}                -> {"info": {...}} or {"error": code, "message": ...}
     {"ring": fd, "slots": n, "bytes": b}        (once)
-    {"read": {start, end, max_fps, scale}}   -> {"frame": slot, "index", "time", "width", "height"}...
+    {"read": {start, end, max_fps, scale, first}}
+                                             -> {"frame": slot, "index", "time", "width", "height"}...
     {"free": slot}                              {"tick": n} while it skips, {"end": true} at the end
     {"stop": true}                           -> {"end": true} at once
 """
@@ -69,10 +70,13 @@ class Ring:
             raise StoppedError
 
 
-def stream(video: Video, ring: Ring, start: float, end: float, max_fps: float, scale: float) -> None:
-    """Send the frames of a range, each with its place in the ring."""
+def stream(
+    video: Video, ring: Ring, start: float, end: float, max_fps: float, scale: float, first: int
+) -> None:
+    """Send the frames of a range from number `first` on, each with its place in the ring."""
     times_sec = video.index.times_sec
-    for number, picture in video.pictures(video.index.pick(start, end, max_fps), scale):
+    wanted = video.index.pick(start, end, max_fps)
+    for number, picture in video.pictures(wanted[wanted >= first], scale):
         height, width = picture.shape[:2]
         slot = ring.put(picture)
         say(frame=slot, index=number, time=float(times_sec[number]), width=width, height=height)

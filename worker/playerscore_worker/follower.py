@@ -9,37 +9,37 @@ anyway, and a segment of a 4K match then costs no more memory than one of a smal
 """
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from playerscore.errors import VideoError
-from playerscore.geometry import Box
 from playerscore_worker import boxes
 from playerscore_worker.ahead import ahead
 from playerscore_worker.camera import STILL, CameraStep
+from playerscore_worker.checkpoints import Checkpoints, Place
 from playerscore_worker.detectors import Detector
 from playerscore_worker.following.appearance import torso_colours
 from playerscore_worker.following.joint import State
 from playerscore_worker.following.scene import Scene, Still
 from playerscore_worker.following.scene import stills as stills_of
-from playerscore_worker.following.segment import (
-    Decision,
-    Kind,
-    Known,
-    Passage,
-    Reference,
-    follow_segment,
-)
+from playerscore_worker.following.segment import Decision, Known, Passage, Reference, follow_segment
 from playerscore_worker.frames import Decoder, Frame, Limits
+from playerscore_worker.path import (
+    FollowedPath,
+    PathDecision,
+    PathSample,
+    Piece,
+    Samples,
+    Start,
+    in_time_order,
+)
 
-__all__ = ["FollowedPath", "PathSample", "Start", "State", "follow"]
+__all__ = ["FollowedPath", "PathDecision", "PathSample", "Start", "State", "follow"]
 
-Floats = NDArray[np.float64]
 Progress = Callable[[float, str], None]
 
 WORKING_HEIGHT_PX: Final = 56.0
@@ -59,72 +59,8 @@ AHEAD_SHARE_BACK: Final = 1 / 6
 # clear sights when he is confirmed in a crowd; later ones look back so many frames, to know who moves how.
 LEAD_SEC: Final = 1.5
 LEAD_FRAMES: Final = 12
-
-
-@dataclass(frozen=True)
-class Start:
-    """Where the player was confirmed."""
-
-    time_sec: float
-    box_xywh: Box
-    """Normalised, 0..1."""
-
-
-@dataclass(frozen=True)
-class PathSample:
-    """The player on one frame."""
-
-    index: int
-    time_sec: float
-    state: State
-    box_xywh: Box | None
-    """Normalised to the picture; None when lost."""
-    confidence: float
-    """0..1."""
-    similarity: float | None
-    """Of the torso's colours with the confirmed box's, 0..1; None where he is overlapped or unsupported."""
-    agreement: bool | None
-    """Whether following back found the same place; None where nothing was compared."""
-    overlapped_by: tuple[int, ...]
-    """Neighbours whose boxes overlap his; the ids hold within one segment's length."""
-    certainty: float
-    """How likely he is the confirmed one, given every encounter since, 0..1; 0 when lost."""
-    reason: str | None
-    """Why he is lost: left-picture, occluded, not-seen, cut, ambiguous."""
-    camera: CameraStep
-    """Motion of the camera from the sample before in time to this one, in pixels of a picture that is
-    `FollowedPath.height` high."""
-
-
-@dataclass(frozen=True)
-class PathDecision:
-    """An encounter or a loss on his way, and how it was decided."""
-
-    kind: Kind
-    begin_sec: float
-    """From here ..."""
-    end_sec: float
-    """... to here nobody can be told for certain; begin_sec <= end_sec."""
-    margin: float
-    """How much dearer the next best answer is, nats: certainty is 1 / (1 + exp(-margin))."""
-    chosen_xywh: Box | None
-    """Who was taken for him, at the end that is farther from the confirmed frame; normalised. None: nobody."""
-    rival_xywh: Box | None
-    """Who else it could have been, likewise."""
-
-
-@dataclass(frozen=True)
-class FollowedPath:
-    """The player's way through the video, in the order of time."""
-
-    samples: list[PathSample]
-    decisions: list[PathDecision]
-    """In the order of time."""
-    start: Start
-    fps: float
-    """Nominal rate of the samples."""
-    width: int
-    height: int
+# Of a first segment that has fewer frames on his own side, the other side takes half.
+SHORTEST_WAY: Final = 4
 
 
 def follow(
@@ -137,8 +73,9 @@ def follow(
     on_progress: Progress = lambda share, message: None,
     limits: Limits | None = None,
     memory_failures: int = 0,
+    checkpoints: Checkpoints | None = None,
 ) -> FollowedPath:
-    """Follow one player through start_sec <= time < end_sec. Raises VideoError.
+    """Follow one player through start_sec <= time < end_sec, from where the checkpoints end. Raises VideoError.
 
     Each of the `memory_failures` that came before halves the segment that is held in memory.
 
@@ -153,14 +90,20 @@ def follow(
         walker = _Walker(
             decoder, detector, start, fps, (first, max(end, start.time_sec)), memory_failures, on_progress
         )
-        samples = in_time_order(walker.backwards(), walker.forwards())
-    samples = [s for s in samples if start_sec - 1e-3 <= s.time_sec < end]
-    if not samples:
+        walker.walk(checkpoints)
+    samples = in_time_order(_samples(walker.pieces, backwards=True), _samples(walker.pieces, backwards=False))
+    inside = np.flatnonzero((samples.time_sec >= start_sec - 1e-3) & (samples.time_sec < end))
+    if not len(inside):
         raise VideoError("VIDEO_RANGE_EMPTY", f"{start_sec} s to {end_sec} s holds no frame of the video")
-    on_progress(1.0, f"{len(samples)} frames followed")
-    told = [d for d in walker.decisions if start_sec <= d.end_sec and d.begin_sec < end]
-    decisions = sorted(told, key=lambda decision: decision.begin_sec)
-    return FollowedPath(samples, decisions, start, fps, info.width, info.height)
+    on_progress(1.0, f"{len(inside)} frames followed")
+    decisions = [decision for piece in walker.pieces for decision in piece.decisions]
+    told = [d for d in decisions if start_sec <= d.end_sec and d.begin_sec < end]
+    told.sort(key=lambda decision: decision.begin_sec)
+    return FollowedPath(samples.rows(inside), told, start, fps, info.width, info.height)
+
+
+def _samples(pieces: list[Piece], backwards: bool) -> Samples:
+    return Samples.joined([piece.samples for piece in pieces if piece.backwards is backwards])
 
 
 def segment_frames(frame_bytes: float, memory_failures: int) -> int:
@@ -185,19 +128,35 @@ class _Walker:
         self._decoder, self._detector, self._start, self._fps = decoder, detector, start, fps
         self._begin_sec, self._end_sec = range_sec
         self._memory_failures = memory_failures
-        self._on_progress, self._done = on_progress, 0
-        self.decisions: list[PathDecision] = []
+        self._on_progress = on_progress
+        self.pieces: list[Piece] = []
+        self._checkpoints: Checkpoints | None = None
         info = decoder.info
         self._scale = self._scale_for(max(start.box_xywh.h * info.height, start.box_xywh.w * info.width))
-        self._expected = max(1.0, (min(self._end_sec, info.duration_sec) - self._begin_sec) * fps)
+        self._duration_sec = max(1 / fps, min(self._end_sec, info.duration_sec) - self._begin_sec)
 
-    def forwards(self) -> list[PathSample]:
-        """The confirmed frame and what follows, in the order of time."""
-        return self._walk(self._onwards, max(0.0, self._anchor_sec - LEAD_SEC), self._is_before)
+    def walk(self, checkpoints: Checkpoints | None = None) -> None:
+        """From the confirmed frame to the start, then to the end; what the checkpoints hold is not followed again."""
+        self._checkpoints = checkpoints
+        done = checkpoints.resume() if checkpoints else None
+        place = done.place if done else self._first(backwards=True)
+        if done:
+            self.pieces = done.pieces
+            self._report()
+        while place is not None:
+            self._walk(place)
+            place = self._first(backwards=False) if place.backwards else None
+        if checkpoints and not (done and done.place is None):
+            checkpoints.write(self.pieces, None)
 
-    def backwards(self) -> list[PathSample]:
-        """The confirmed frame and what comes before it, from late to early."""
-        return self._walk(self._backwards, min(self._end_sec, self._anchor_sec + LEAD_SEC), self._is_after)
+    def _first(self, backwards: bool) -> Place:
+        """Where a walk begins: a little to the other side of the confirmed frame."""
+        length = self._length(self._scale)
+        fits = LEAD_SEC * self._fps + SHORTEST_WAY < length
+        lead_sec = LEAD_SEC if fits else length / 2 / self._fps
+        if backwards:
+            return Place(backwards, self._scale, min(self._end_sec, self._anchor_sec + lead_sec))
+        return Place(backwards, self._scale, max(0.0, self._anchor_sec - lead_sec))
 
     @property
     def _anchor_sec(self) -> float:
@@ -208,23 +167,36 @@ class _Walker:
     def _half_frame_sec(self) -> float:
         return 0.5 / self._decoder.info.fps
 
-    def _is_before(self, frame: Frame) -> bool:
+    def _is_lead(self, frame: Frame, backwards: bool) -> bool:
+        """Whether a frame lies on the other side of the confirmed one."""
+        if backwards:
+            return frame.time_sec >= self._anchor_sec + 1 / self._fps
         return frame.time_sec < self._anchor_sec
 
-    def _is_after(self, frame: Frame) -> bool:
-        return frame.time_sec >= self._anchor_sec + 1 / self._fps
+    def _coming(self, place: Place) -> Generator[Still, None, None]:
+        """The stills from a place on, made while others are followed; to be closed before the next ones begin."""
+        share = AHEAD_SHARE_BACK if place.backwards else AHEAD_SHARE
+        frames = self._backwards(place) if place.backwards else self._onwards(place)
+        return ahead(stills_of(frames), round(share * self._length(place.scale)))
 
-    def _onwards(self, begin_sec: float, scale: float) -> Iterator[Frame]:
-        """Frames from a time onwards."""
-        return self._decoder.read(begin_sec, self._end_sec, self._fps, scale)
+    def _onwards(self, place: Place) -> Iterator[tuple[float, Frame]]:
+        """Where the reading began, and the frames from a place on."""
+        begin, first = place.reel_sec, place.index or 0
+        for frame in self._decoder.read(begin, self._end_sec, self._fps, place.scale, first):
+            yield begin, frame
 
-    def _backwards(self, end_sec: float, scale: float) -> Iterator[Frame]:
-        """Frames before a time, backwards, a bounded segment in memory at a time."""
+    def _backwards(self, place: Place) -> Iterator[tuple[float, Frame]]:
+        """The same backwards, a bounded segment in memory at a time."""
         # Two lots of frames are held while walking back, the segment and this one: half the length suffices.
-        part_sec = self._length(scale) / 2 / self._fps
+        part_sec = self._length(place.scale) / 2 / self._fps
+        end_sec = place.reel_sec
         while end_sec > self._begin_sec:
             begin = max(self._begin_sec, end_sec - part_sec)
-            yield from reversed(list(self._decoder.read(begin, end_sec, self._fps, scale)))
+            frames = list(self._decoder.read(begin, end_sec, self._fps, place.scale))
+            while frames:
+                frame = frames.pop()
+                if place.index is None or frame.index <= place.index:
+                    yield end_sec, frame
             end_sec = begin
 
     def _length(self, scale: float) -> int:
@@ -235,57 +207,62 @@ class _Walker:
         """How much the video's frames are shrunk so that he is `WORKING_HEIGHT_PX` high; they are never enlarged."""
         return min(1.0, WORKING_HEIGHT_PX / max(1.0, tall_px))
 
-    def _walk(
-        self,
-        source: Callable[[float, float], Iterator[Frame]],
-        from_sec: float,
-        is_lead: Callable[[Frame], bool],
-    ) -> list[PathSample]:
-        scale = self._scale
-        coming = self._coming(source, from_sec, scale)
-        stills = list(islice(coming, self._length(scale)))
-        anchor = sum(is_lead(still.frame) for still in stills)
-        if anchor >= len(stills):
-            return []
-        samples: list[PathSample] = []
-        known: Known | None = None
+    def _walk(self, place: Place) -> None:
+        """From a place to the end of its direction."""
+        coming, stills = self._coming(place), list[Still]()
+        for left, still in zip(place.kept, coming, strict=False):
+            stills.append(replace(still, left=left))
         while True:
-            length = self._length(scale)
+            length = self._length(place.scale)
+            stills += islice(coming, length - len(stills))
+            anchor = place.anchor
+            if place.known is None:
+                anchor = sum(self._is_lead(still.frame, place.backwards) for still in stills)
+            if anchor >= len(stills):
+                return
             scene = Scene(stills, self._detector)
-            known = known or self._confirmed(scene, anchor)
+            known = place.known or self._confirmed(scene, anchor)
             last = len(stills) < length
             passage = follow_segment(scene, known, anchor, 0 if last else int(length * SEAM_SHARE))
-            commit = passage.commit
-            fresh = range(anchor + 1 if samples else anchor, commit + 1)
-            samples += [self._sample(scene, passage, position) for position in fresh]
-            self.decisions += [
-                self._decision(scene, decision)
-                for decision in passage.decisions
-                if fresh.start <= decision.end <= commit
-            ]
-            self._report(len(fresh))
-            if commit == len(stills) - 1:
-                return samples
-            known, wanted = passage.known, self._next_scale(passage.known, scale)
-            at_sec = stills[commit].frame.time_sec
+            self._add(place, scene, passage, anchor if place.known is None else anchor + 1)
+            if passage.commit == len(stills) - 1:
+                return
             del scene  # It holds the frames that were followed; the next ones need their memory.
-            if wanted != scale:
-                known, scale, anchor = known.scaled(wanted / scale), wanted, 0
+            scale = place.scale
+            place, stills = self._next(place, passage, stills)
+            if place.scale != scale:
                 coming.close()
-                side = 1 if source == self._backwards else -1
-                coming = self._coming(source, at_sec + side * self._half_frame_sec, scale)
-                stills = []
-            else:
-                anchor = min(LEAD_FRAMES, commit) if known.box_xyxy is not None else 0
-                stills = stills[commit - anchor :]
-            stills += islice(coming, self._length(scale) - len(stills))
+                coming = self._coming(place)
+            if self._checkpoints:
+                self._checkpoints.offer(self.pieces, place)
 
-    def _coming(
-        self, source: Callable[[float, float], Iterator[Frame]], from_sec: float, scale: float
-    ) -> Generator[Still, None, None]:
-        """The stills from a time on, while others are followed; to be closed before the next ones begin."""
-        share = AHEAD_SHARE_BACK if source == self._backwards else AHEAD_SHARE
-        return ahead(stills_of(source(from_sec, scale)), round(share * self._length(scale)))
+    def _add(self, place: Place, scene: Scene, passage: Passage, first: int) -> None:
+        """Add what a segment tells from a position on to the path."""
+        fresh = range(first, passage.commit + 1)
+        if not fresh:
+            return
+        told = [d for d in passage.decisions if fresh.start <= d.end <= passage.commit]
+        piece = Piece(
+            place.backwards,
+            Samples.of(self._sample(scene, passage, position) for position in fresh),
+            [self._decision(scene, decision) for decision in told],
+        )
+        self.pieces.append(piece)
+        self._report()
+
+    def _next(self, place: Place, passage: Passage, stills: list[Still]) -> tuple[Place, list[Still]]:
+        """Where the next segment begins, and the frames that it keeps: none where they need another scale."""
+        known, commit = passage.known, passage.commit
+        scale = self._next_scale(known, place.scale)
+        if scale != place.scale:
+            beside = self._half_frame_sec * (1 if place.backwards else -1)
+            begin = stills[commit].frame.time_sec + beside
+            return Place(place.backwards, scale, begin, known=known.scaled(scale / place.scale)), []
+        anchor = min(LEAD_FRAMES, commit) if known.box_xyxy is not None else 0
+        kept = stills[commit - anchor :]
+        first, left = kept[0], [still.left for still in kept]
+        here = Place(place.backwards, scale, first.reel_sec, first.frame.index, left, anchor, known)
+        return here, kept
 
     def _next_scale(self, known: Known, scale: float) -> float:
         """The scale for the next segment: another one where his size has changed much, or is not known any more."""
@@ -327,21 +304,13 @@ class _Walker:
         )
         return PathDecision(decision.kind, times[0], times[1], round(decision.margin, 3), chosen, rival)
 
-    def _report(self, new: int) -> None:
-        self._done += new
-        self._on_progress(min(0.99, self._done / self._expected), f"{self._done} frames followed")
-
-
-def in_time_order(backwards: list[PathSample], forwards: list[PathSample]) -> list[PathSample]:
-    """Both walks as one, the confirmed frame once.
-
-    The camera's step belongs to the later frame of each pair, but walking back it was met at the earlier one.
-    """
-    early = backwards[:0:-1]
-    joined = [*early, *forwards]
-    steps = [STILL, *(sample.camera.inverse() for sample in early)]
-    corrected = [replace(sample, camera=step) for sample, step in zip(joined, steps, strict=False)]
-    return corrected + joined[len(steps) :]
+    def _report(self) -> None:
+        """How much of the time is followed: a count of frames says little where their rate varies."""
+        ends = [self._start.time_sec, *(float(piece.samples.time_sec[-1]) for piece in self.pieces)]
+        frames = sum(len(piece.samples) for piece in self.pieces)
+        self._on_progress(
+            min(0.99, (max(ends) - min(ends)) / self._duration_sec), f"{frames} frames followed"
+        )
 
 
 def _scaled(step: CameraStep, factor: float) -> CameraStep:

@@ -150,15 +150,18 @@ class Decoder:
         end_sec: float | None = None,
         max_fps: float | None = None,
         scale: float = 1.0,
+        first: int = 0,
     ) -> Iterator[Frame]:
         """Yield the frames with start_sec <= time < end_sec, at most `max_fps` a second, resized by `scale`.
 
-        A new read ends the one before. Raises VideoError.
+        Of the same frames those with an index of at least `first` alone. A new read ends the one before. Raises
+        VideoError.
         """
         self._drain()
         end = end_sec if end_sec is not None else self.limits.max_duration_sec
+        rate = max_fps or 1000.0
         self._order(
-            read={"start": start_sec, "end": end, "max_fps": max_fps or 1000.0, "scale": min(1.0, scale)}
+            read={"start": start_sec, "end": end, "max_fps": rate, "scale": min(1.0, scale), "first": first}
         )
         self._streaming = True
         for _ in range(self.limits.max_frames):

@@ -25,6 +25,7 @@ from playerscore.tasks import (
 )
 
 EXIT_MACHINE: Final = 1
+CHECKPOINT_SUFFIX: Final = ".checkpoint"
 # JSON escapes may double a message; twice this and the frame around it stay below the limit.
 FAILURE_BYTES: Final = 1900
 # Other failures of a GPU (an illegal access, an uncorrectable error, a lost device) are the machine's.
@@ -103,6 +104,16 @@ class Pod:
     def artifacts(self) -> Path:
         return self.out / "artifacts"
 
+    @property
+    def checkpoints(self) -> Path:
+        """What was followed so far, by this attempt and by earlier ones."""
+        return self.out / "checkpoints"
+
+    @property
+    def fetching_checkpoints(self) -> Path:
+        """There while `report` fetches what earlier attempts left."""
+        return self.folder / "fetching-checkpoints"
+
     def silent_seconds(self, now: float) -> float:
         """How long nothing has moved since the video was there; 0 before that, and when the work is done."""
         moved = [path.stat().st_mtime for path in (self.fetched, self.progress, self.result) if path.exists()]
@@ -121,11 +132,20 @@ def task() -> PreviewTask | AnalysisTask:
 
 def write(path: Path, data: Any) -> None:
     """Write JSON so that a reader sees the whole file or none."""
-    text = data if isinstance(data, str) else json.dumps(data)
+    write_bytes(path, (data if isinstance(data, str) else json.dumps(data)).encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """The same of any content."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".part")
-    beside.write_text(text)
+    beside.write_bytes(content)
     beside.rename(path)
+
+
+def checkpoint_file(folder: Path, number: int) -> Path:
+    """The file of checkpoint `number`, from 1."""
+    return folder / f"{number:05d}{CHECKPOINT_SUFFIX}"
 
 
 def read(path: Path) -> Any:

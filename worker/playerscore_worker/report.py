@@ -18,9 +18,9 @@ import httpx
 import structlog
 
 from playerscore import names, sources
-from playerscore.tasks import GRACE_SECONDS, AnalysisTask, Failure, PreviewTask
+from playerscore.tasks import GRACE_SECONDS, MOST_CHECKPOINTS, AnalysisTask, Failure, PreviewTask
 from playerscore_worker import pod
-from playerscore_worker.pod import Pod
+from playerscore_worker.pod import CHECKPOINT_SUFFIX, Pod, checkpoint_file
 from playerscore_worker.settings import ReportSettings
 
 log = structlog.get_logger("playerscore.report")
@@ -32,7 +32,11 @@ LAST_SECONDS: Final = GRACE_SECONDS - 10.0
 MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
 RETRYABLE: Final = frozenset({429, 500, 502, 503, 504})
 CONFLICT: Final = frozenset({409})
-FENCED: Final = frozenset({401, 403, 404})
+NOT_FOUND: Final = 404
+FENCED: Final = frozenset({401, 403, NOT_FOUND})
+INHERIT_SECONDS: Final = 60.0
+"""For so long an unwell broker is asked for checkpoints; then the work begins anew."""
+CARRY_AGAIN_SECONDS: Final = 30.0
 
 
 class Fenced(Exception):  # noqa: N818 - an outcome, not a failure
@@ -54,6 +58,9 @@ class Reporter:
         )
         self.stop_at: float | None = None
         self._told = (-PROGRESS_SECONDS, "")
+        self._carried: dict[str, int] = {}
+        """The checkpoints that the store has, by name: when each was written, in ns."""
+        self._carry_at = 0.0
 
     def run(self) -> None:
         """Until the pod ends; by then everything is reported, or this attempt was fenced off.
@@ -62,7 +69,7 @@ class Reporter:
         """
         signal.signal(signal.SIGTERM, self._stopping)
         try:
-            self._offer_sources()
+            self._prepare()
             self._follow()
         except Fenced as refusal:
             log.info("fenced", reason=str(refusal))
@@ -76,6 +83,16 @@ class Reporter:
         self.stop_at = time.monotonic() + LAST_SECONDS
 
     # --- before the download ----------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        """Say where the video is; while it is downloaded, fetch how far earlier attempts came."""
+        resumes = isinstance(self.task, AnalysisTask)
+        if resumes:
+            pod.write(self.files.fetching_checkpoints, {})
+        self._offer_sources()
+        if resumes:
+            self._inherit()
+            self.files.fetching_checkpoints.unlink()
 
     def _offer_sources(self) -> None:
         """Write the addresses that `fetch` downloads from: the video's, and the weights' of the detector."""
@@ -108,11 +125,17 @@ class Reporter:
             ended = self.files.done.exists() or self.stop_at is not None
             if not ended and self.files.progress.exists():
                 self._progress(pod.read(self.files.progress))
+            if not ended:
+                self._carry()
             sent = sent or self._outcome()
             if not ended:
                 time.sleep(POLL_SECONDS)
         if sent and isinstance(self.task, AnalysisTask):
             self._artifacts()
+        if self.files.done.exists():
+            self._forget()
+        else:
+            self._carry(last=True)
 
     def _outcome(self) -> bool:
         """Report the preview or the result once it is there; a preview only with all of its pictures."""
@@ -181,16 +204,87 @@ class Reporter:
 
     def _broker(self, method: str, what: str, path: Path | None = None, media: str = "") -> httpx.Response:
         """One request to the broker, repeated while it is unavailable."""
+        return self._patiently(lambda: self._asked(method, what, path, media))
+
+    def _asked(self, method: str, what: str, path: Path | None = None, media: str = "") -> httpx.Response:
+        """One request to the broker."""
         url = f"/worker/jobs/{self.task.namespace}/{self.task.name}/{what}"
         headers = {"Authorization": f"Bearer {self.settings.api_token_file.read_text().strip()}"}
         if path is not None:
             headers["Content-Type"] = media
+        content = path.read_bytes() if path is not None else None
+        return self.api.request(method, url, content=content, headers=headers)
 
-        def send() -> httpx.Response:
-            content = path.read_bytes() if path is not None else None
-            return self.api.request(method, url, content=content, headers=headers)
+    # --- checkpoints ------------------------------------------------------------------------------------
 
-        return self._patiently(send)
+    def _inherit(self) -> None:
+        """Fetch how far earlier attempts came; what cannot be had is followed anew."""
+        end = time.monotonic() + INHERIT_SECONDS
+        for number in range(1, MOST_CHECKPOINTS + 1):
+            content = self._inherited(number, end)
+            if content is None:
+                break
+            file = checkpoint_file(self.files.checkpoints, number)
+            if not file.exists():  # else this container was started again, and the attempt's own counts
+                pod.write_bytes(file, content)
+                self._carried[file.name] = file.stat().st_mtime_ns
+        if self._carried:
+            log.info("checkpoints fetched", count=len(self._carried))
+
+    def _inherited(self, number: int, end: float) -> bytes | None:
+        """One checkpoint; None when there is none, or it does not come."""
+        while True:
+            try:
+                answer = self._asked("GET", f"checkpoints/{number}")
+                if answer.is_success:
+                    return answer.content
+                if answer.status_code == NOT_FOUND:
+                    return None
+                why = str(answer.status_code)
+                again = answer.status_code in RETRYABLE
+            except httpx.HTTPError as error:
+                why, again = str(error), True
+            if not again or time.monotonic() > end or self.stop_at is not None:
+                log.warning("checkpoint not fetched", number=number, reason=why)
+                return None
+            time.sleep(1.0)
+
+    def _carry(self, last: bool = False) -> None:
+        """Bring new checkpoints to the store. One that is not taken now is tried again later: the work goes on.
+
+        An attempt that is over learns that from its other reports.
+        """
+        for file in sorted(self.files.checkpoints.glob(f"*{CHECKPOINT_SUFFIX}")):
+            written = file.stat().st_mtime_ns
+            if self._carried.get(file.name) == written or (time.monotonic() < self._carry_at and not last):
+                continue
+            why = self._refused(f"checkpoints/{int(file.stem)}", file)
+            if why is None:
+                self._carried[file.name] = written
+                continue
+            log.warning("checkpoint not stored", file=file.name, reason=why)
+            self._carry_at = time.monotonic() + CARRY_AGAIN_SECONDS
+            return
+
+    def _refused(self, what: str, file: Path) -> str | None:
+        """Why the broker did not take a checkpoint; None when it did."""
+        try:
+            answer = self._asked("PUT", what, file, "application/octet-stream")
+        except httpx.HTTPError as error:
+            return str(error)
+        return None if answer.is_success else f"{answer.status_code}: {answer.text[:300]}"
+
+    def _forget(self) -> None:
+        """Remove them from the store: all is done. What stays is swept later."""
+        if not isinstance(self.task, AnalysisTask):
+            return
+        try:
+            answer = self._asked("DELETE", "checkpoints")
+        except httpx.HTTPError as error:
+            log.warning("checkpoints not removed", reason=str(error))
+            return
+        if answer.is_error:
+            log.warning("checkpoints not removed", reason=str(answer.status_code))
 
     # --- the status -------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ player's own box: a far player is as fast as a near one, and a panning camera is
 """
 
 import math
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
@@ -91,7 +92,7 @@ def is_doubtful(decision: PathDecision, nats: float = NATS) -> bool:
     return decision.kind == Kind.DECLINED or chance(decision, nats) < FAIR_CERTAINTY
 
 
-def _known_seconds(samples: list[PathSample], certainty: Floats, analysed_sec: float) -> dict[str, float]:
+def _known_seconds(samples: Sequence[PathSample], certainty: Floats, analysed_sec: float) -> dict[str, float]:
     """How long he was certain, uncertain, lost, and lost for want of the picture; the first three add up to all."""
     lost = [sample for sample in samples if sample.state == State.LOST]
     seen = np.array([sample.state == State.SUPPORTED for sample in samples])
@@ -105,22 +106,25 @@ def _known_seconds(samples: list[PathSample], certainty: Floats, analysed_sec: f
     return {name: round(count * analysed_sec / len(samples), 4) for name, count in counted.items()}
 
 
-def lost_segments(samples: list[PathSample]) -> int:
+def lost_segments(samples: Sequence[PathSample]) -> int:
     """How often the state changed to lost, the first sample included."""
     lost = [False, *(sample.state == State.LOST for sample in samples)]
     return sum(now and not before for before, now in pairwise(lost))
 
 
-def supported_stretches(samples: list[PathSample], fps: float) -> list[list[PathSample]]:
+def supported_stretches(samples: Sequence[PathSample], fps: float) -> Iterator[list[PathSample]]:
     """Runs of neighbouring supported samples, without gaps in time and without unknown camera motion."""
-    stretches: list[list[PathSample]] = [[]]
+    stretch: list[PathSample] = []
     for sample in samples:
-        joins = bool(stretches[-1]) and sample.time_sec - stretches[-1][-1].time_sec < 2.5 / fps
+        joins = bool(stretch) and sample.time_sec - stretch[-1].time_sec < 2.5 / fps
         if sample.state != State.SUPPORTED or not joins:
-            stretches.append([])
+            if len(stretch) >= 2:
+                yield stretch
+            stretch = []
         if sample.state == State.SUPPORTED:
-            stretches[-1].append(sample)
-    return [stretch for stretch in stretches if len(stretch) >= 2]
+            stretch.append(sample)
+    if len(stretch) >= 2:
+        yield stretch
 
 
 class _Stretch:

@@ -17,8 +17,9 @@ from playerscore.resources import ResultWarning
 from playerscore_worker import boxes, grass
 from playerscore_worker.detectors import Detections, Detector
 from playerscore_worker.detectors.base import drop_other_scales
-from playerscore_worker.follower import FollowedPath, PathSample, Start, State
+from playerscore_worker.following.joint import State
 from playerscore_worker.frames import Decoder, Frame, Limits
+from playerscore_worker.path import FollowedPath, PathSample, Samples, Start
 
 # A person who is missed on one frame is seen on one beside it.
 LOOK_FRAMES: Final = 2
@@ -145,7 +146,7 @@ def is_empty(told: list[ResultWarning]) -> bool:
 
 def disowned(path: FollowedPath) -> FollowedPath:
     """The path of nobody: every sample is lost, because whoever was found is not the one who was confirmed."""
-    return replace(path, samples=[_nobody(sample) for sample in path.samples], decisions=[])
+    return replace(path, samples=Samples.of(map(_nobody, path.samples)), decisions=[])
 
 
 def _nobody(sample: PathSample) -> PathSample:

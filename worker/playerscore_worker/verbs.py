@@ -144,7 +144,10 @@ def analyze(files: Pod) -> None:
     if not isinstance(task, AnalysisTask):
         raise WorkerError("WORKER_FAILED", "analyze needs an analysis task")
     sha256 = str(pod.read(files.fetched)["sha256"])
-    analysed = run_analysis(task, files.video, sha256, _progress(files), _weights(task, files))
+    _await_checkpoints(files)
+    analysed = run_analysis(
+        task, files.video, sha256, _progress(files), _weights(task, files), files.checkpoints
+    )
     text = analysed.result.model_dump_json(by_alias=True, exclude_none=True)
     files.say(text)
     pod.write(files.result, text)
@@ -153,6 +156,13 @@ def analyze(files: Pod) -> None:
     except (PlayerscoreError, OSError, RuntimeError, ValueError):
         log.warning("artifacts not drawn; the result stands without them", exc_info=True)
     pod.write(files.done, {})
+
+
+def _await_checkpoints(files: Pod) -> None:
+    """Until `report` has fetched what earlier attempts left; without it, after a while, the work begins anew."""
+    end = time.monotonic() + SOURCE_PATIENCE_SECONDS
+    while files.fetching_checkpoints.exists() and time.monotonic() < end:
+        time.sleep(0.1)
 
 
 def alive(files: Pod) -> None:

@@ -23,6 +23,7 @@ from playerscore.resources import (
 )
 from playerscore.tasks import AnalysisTask, PreviewTask
 from playerscore_worker import artifacts, contact_sheet, signals, target
+from playerscore_worker.checkpoints import Checkpoints, key_of
 from playerscore_worker.cpus import cpu_limit
 from playerscore_worker.decisions import log_of
 from playerscore_worker.detectors import Detector, load
@@ -91,13 +92,23 @@ def run_preview(
 
 
 def run_analysis(
-    task: AnalysisTask, video: Path, sha256: str, on_progress: Progress, weights: Path | None = None
+    task: AnalysisTask,
+    video: Path,
+    sha256: str,
+    on_progress: Progress,
+    weights: Path | None = None,
+    checkpoints: Path | None = None,
 ) -> Analysed:
-    """Follow the confirmed player, measure and rate. Raises VideoError."""
+    """Follow the confirmed player, measure and rate. Raises VideoError.
+
+    In the folder `checkpoints` lies what was followed so far; what earlier attempts left there is taken over.
+    """
     detector = _detector(task.detector, weights, task.memory_failures or 0)
     start = Start(task.start_time_sec, task.target.bbox.box)
     warnings = target.warnings(target.look(video, start, detector, _limits(task.video_limits)))
-    path = _followed(task, video, start, detector, on_progress)
+    key = key_of(task, sha256, detector.weights_sha256)
+    kept = Checkpoints(checkpoints, key) if checkpoints else None
+    path = _followed(task, video, start, detector, on_progress, kept)
     if target.is_empty(warnings):
         path = target.disowned(path)
     measured = signals.measure(path)
@@ -117,7 +128,12 @@ def run_analysis(
 
 
 def _followed(
-    task: AnalysisTask, video: Path, start: Start, detector: Detector, on_progress: Progress
+    task: AnalysisTask,
+    video: Path,
+    start: Start,
+    detector: Detector,
+    on_progress: Progress,
+    kept: Checkpoints | None,
 ) -> FollowedPath:
     return follow(
         video,
@@ -129,6 +145,7 @@ def _followed(
         lambda share, message: on_progress(FOLLOWING_SHARE * share, message),
         _limits(task.video_limits),
         task.memory_failures or 0,
+        kept,
     )
 
 

@@ -105,7 +105,10 @@ def run(
     weights: Path | None,
     out: Path,
 ) -> None:
-    """The whole flow on this machine, without a cluster."""
+    """The whole flow on this machine, without a cluster.
+
+    A run that was ended on its way goes on where it was, when the same player is followed into the same folder.
+    """
     detector = _detector_of(runtime) if runtime else Detector()
     with _extras():
         from playerscore_cli import local

@@ -79,6 +79,9 @@ RUN = Run(attempt=2, preview_attempt=1)
     [
         ("2", Purpose.ARTIFACTS, {"run": RUN}, True),
         ("2", Purpose.SOURCE, {"run": RUN}, True),
+        ("2", Purpose.CHECKPOINTS, {"run": RUN}, True),
+        ("1", Purpose.CHECKPOINTS, {"run": RUN}, False),
+        ("p1", Purpose.CHECKPOINTS, {"run": RUN}, False),
         ("p1", Purpose.FRAMES, {"run": RUN}, True),
         ("p1", Purpose.SOURCE, {"run": RUN}, True),
         ("1", Purpose.ARTIFACTS, {"run": RUN}, False),

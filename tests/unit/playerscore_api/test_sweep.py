@@ -1,6 +1,7 @@
 """What a sweep decides, for stores and clusters of every kind."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from playerscore_api.sweep import Retention, Seen, Unfinished, decide, named_by
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 JOB = "tenant-a/3f0c7a52-6f7e-4a1c-9d3b-6c1f0e7a9b11/"
+CHECKPOINTS = "tenant-a/checkpoints/3f0c7a52-6f7e-4a1c-9d3b-6c1f0e7a9b11/"
 UPLOAD = "tenant-a/uploads/0123456789abcdef-1-a.mp4"
 WEEK = Retention()
 
@@ -116,7 +118,26 @@ def test_only_an_upload_of_this_bucket_is_named_by_a_uri(uri: str, named: set[st
     assert named_by([], [uri], "bucket") == named
 
 
-def test_a_job_names_its_folder() -> None:
+@pytest.mark.parametrize(
+    ("status", "named"),
+    [
+        (None, {JOB, CHECKPOINTS}),
+        ({}, {JOB, CHECKPOINTS}),
+        ({"progress": {"step": "ANALYZING"}}, {JOB, CHECKPOINTS}),
+        ({"progress": {"step": "COMPLETED"}}, {JOB}),
+        ({"progress": {"step": "FAILED"}}, {JOB}),
+    ],
+)
+def test_a_job_names_its_folder_and_its_checkpoints_until_it_has_ended(
+    status: dict[str, Any] | None, named: set[str]
+) -> None:
     namespace, uid, _ = JOB.split("/")
+    job = {"metadata": {"namespace": namespace, "uid": uid}} | ({} if status is None else {"status": status})
 
-    assert named_by([{"metadata": {"namespace": namespace, "uid": uid}}], [], "bucket") == {JOB}
+    assert named_by([job], [], "bucket") == named
+
+
+def test_checkpoints_that_nobody_needs_go_at_once() -> None:
+    plan = decide(Seen({JOB, CHECKPOINTS}, {}, []), {JOB}, NOW, WEEK)
+
+    assert (plan.mark, plan.remove) == ([], [CHECKPOINTS])

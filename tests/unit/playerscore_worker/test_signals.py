@@ -9,9 +9,10 @@ from playerscore.geometry import Box
 from playerscore.rating import rate
 from playerscore_worker import artifacts, signals
 from playerscore_worker.camera import STILL, CameraStep
-from playerscore_worker.follower import FollowedPath, PathDecision, PathSample, Start, in_time_order
+from playerscore_worker.follower import FollowedPath, PathDecision, PathSample, Start
 from playerscore_worker.following.joint import State
 from playerscore_worker.following.segment import Kind
+from playerscore_worker.path import Samples, in_time_order
 
 FPS, WIDTH, HEIGHT, TALL = 25.0, 1000, 500, 50.0
 START = Start(0.0, Box(0.1, 0.5, 0.02, 0.1))
@@ -144,7 +145,7 @@ def test_joining_both_walks_gives_each_camera_step_to_its_later_frame() -> None:
     backwards = [anchor, *(replace(_sample(k, 0), camera=pan.inverse()) for k in (4, 3))]
     forwards = [anchor, replace(_sample(6, 0), camera=pan)]
 
-    joined = in_time_order(backwards, forwards)
+    joined = in_time_order(Samples.of(backwards), Samples.of(forwards))
 
     assert [s.index for s in joined] == [3, 4, 5, 6]
     assert [s.camera.matrix[0, 2] for s in joined] == pytest.approx([0, 3, 3, 3])

@@ -44,7 +44,9 @@ class Seen:
 
 
 @dataclass
-class _Glance:
+class Glance:
+    """A window that was looked at, pixels."""
+
     centre: Floats
     height_px: float
     reach_px: float
@@ -55,6 +57,15 @@ class _Glance:
         return np.concatenate([self.centre - self.reach_px, self.centre + self.reach_px])
 
 
+@dataclass(frozen=True)
+class Leftovers:
+    """What was seen on a frame so far."""
+
+    glances: list[Glance] = field(default_factory=list)
+    whole: dict[tuple[int, ...], Seen] = field(default_factory=dict)
+    """In the whole picture, by the heights that were looked for."""
+
+
 @dataclass
 class Still:
     """One frame and its leftovers."""
@@ -63,17 +74,26 @@ class Still:
     step: CameraStep
     """The camera's motion from the still before it, in the order of following."""
     signature: NDArray[np.float32]
-    glances: list[_Glance] = field(default_factory=list)
-    whole: dict[tuple[int, ...], Seen] = field(default_factory=dict)
+    reel_sec: float
+    """Where the reading began that brought it; read again from there, it comes again."""
+    left: Leftovers = field(default_factory=Leftovers)
+
+    @property
+    def glances(self) -> list[Glance]:
+        return self.left.glances
+
+    @property
+    def whole(self) -> dict[tuple[int, ...], Seen]:
+        return self.left.whole
 
 
-def stills(frames: Iterable[Frame]) -> Iterator[Still]:
-    """Every frame with what needs only itself and the one before it; all of one size."""
+def stills(frames: Iterable[tuple[float, Frame]]) -> Iterator[Still]:
+    """Every frame, of all one size, with what needs only itself and the one before it; first, where its reading began."""
     before: NDArray[np.uint8] | None = None
-    for frame in frames:
+    for reel_sec, frame in frames:
         flow = camera.flow_picture(frame.image)
         step = STILL if before is None else camera.camera_step(before, flow, frame.image.shape[0])
-        yield Still(frame, step, shots.signature(frame.image))
+        yield Still(frame, step, shots.signature(frame.image), reel_sec)
         before = flow
 
 
@@ -165,7 +185,7 @@ class Scene:
         seen = self._with_colours(
             position, self._detector.detect_window(still.frame.image, window, height_px)
         )
-        still.glances.append(_Glance(centre.copy(), height_px, reach, seen))
+        still.glances.append(Glance(centre.copy(), height_px, reach, seen))
         return seen
 
     def look_everywhere(self, position: int, heights_px: Sequence[float]) -> Seen:
