@@ -62,8 +62,7 @@ test: setup ## Every test level, set up from nothing
 	cluster/tools.sh $(APISERVER_TOOLS)
 	$(RUN) python tests/levels.py --at-once 2 test-apiserver cluster-tools
 	$(RUN) python tests/levels.py --at-once 1 test-browser
-	$(RUN) python tests/levels.py --at-once 2 test-faults-short test-vision $(MORE)
-	$(RUN) python tests/levels.py --at-once 1 test-kueue test-cluster
+	$(RUN) python tests/levels.py --at-once 2 test-faults-short test-vision $(MORE) test-kueue test-cluster
 
 test-unit: setup ## No cluster, no pixels
 	cluster/tools.sh helm promtool

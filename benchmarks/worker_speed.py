@@ -129,7 +129,7 @@ def apart(measure: str, *arguments: Any) -> Json:
     """A measurement in a process of its own."""
     order = json.dumps([measure, *arguments])
     answer = subprocess.run(
-        [sys.executable, __file__, "--child"], input=order, check=True, capture_output=True, text=True
+        [sys.executable, __file__, "--child"], input=order, check=True, stdout=subprocess.PIPE, text=True
     )
     told: Json = json.loads(answer.stdout.splitlines()[-1])
     return told
