@@ -18,7 +18,7 @@ import httpx
 import structlog
 
 from playerscore import names, sources
-from playerscore.tasks import GRACE_SECONDS, MOST_CHECKPOINTS, AnalysisTask, Failure, PreviewTask
+from playerscore.tasks import GRACE_SECONDS, AnalysisTask, Failure, PreviewTask
 from playerscore_worker import pod
 from playerscore_worker.pod import CHECKPOINT_SUFFIX, Pod, checkpoint_file
 from playerscore_worker.settings import ReportSettings
@@ -32,10 +32,10 @@ LAST_SECONDS: Final = GRACE_SECONDS - 10.0
 MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
 RETRYABLE: Final = frozenset({429, 500, 502, 503, 504})
 CONFLICT: Final = frozenset({409})
-NOT_FOUND: Final = 404
-FENCED: Final = frozenset({401, 403, NOT_FOUND})
+FENCED: Final = frozenset({401, 403, 404})
 INHERIT_SECONDS: Final = 60.0
 """For so long an unwell broker is asked for checkpoints; then the work begins anew."""
+INHERIT_AGAIN_SECONDS: Final = 2.0
 CARRY_AGAIN_SECONDS: Final = 30.0
 
 
@@ -61,6 +61,9 @@ class Reporter:
         self._carried: dict[str, int] = {}
         """The checkpoints that the store has, by name: when each was written, in ns."""
         self._carry_at = 0.0
+        self._inherit_until: float | None = None
+        """Until when an unwell broker is asked; None when nothing is to be fetched any more."""
+        self._inherit_at, self._inherit_number = 0.0, 1
 
     def run(self) -> None:
         """Until the pod ends; by then everything is reported, or this attempt was fenced off.
@@ -85,14 +88,11 @@ class Reporter:
     # --- before the download ----------------------------------------------------------------------------
 
     def _prepare(self) -> None:
-        """Say where the video is; while it is downloaded, fetch how far earlier attempts came."""
-        resumes = isinstance(self.task, AnalysisTask)
-        if resumes:
+        """Say where the video is; what earlier attempts left is fetched while it is downloaded."""
+        if isinstance(self.task, AnalysisTask):
             pod.write(self.files.fetching_checkpoints, {})
+            self._inherit_until = time.monotonic() + INHERIT_SECONDS
         self._offer_sources()
-        if resumes:
-            self._inherit()
-            self.files.fetching_checkpoints.unlink()
 
     def _offer_sources(self) -> None:
         """Write the addresses that `fetch` downloads from: the video's, and the weights' of the detector."""
@@ -126,6 +126,7 @@ class Reporter:
             if not ended and self.files.progress.exists():
                 self._progress(pod.read(self.files.progress))
             if not ended:
+                self._inherit()
                 self._carry()
             sent = sent or self._outcome()
             if not ended:
@@ -218,36 +219,34 @@ class Reporter:
     # --- checkpoints ------------------------------------------------------------------------------------
 
     def _inherit(self) -> None:
-        """Fetch how far earlier attempts came; what cannot be had is followed anew."""
-        end = time.monotonic() + INHERIT_SECONDS
-        for number in range(1, MOST_CHECKPOINTS + 1):
-            content = self._inherited(number, end)
-            if content is None:
-                break
-            file = checkpoint_file(self.files.checkpoints, number)
-            if not file.exists():  # else this container was started again, and the attempt's own counts
-                pod.write_bytes(file, content)
-                self._carried[file.name] = file.stat().st_mtime_ns
-        if self._carried:
-            log.info("checkpoints fetched", count=len(self._carried))
+        """Fetch how far earlier attempts came; while the broker is unwell, again a moment later, and not for ever."""
+        if self._inherit_until is None or time.monotonic() < self._inherit_at:
+            return
+        try:
+            while (content := self._earlier(self._inherit_number)) is not None:
+                self._keep(checkpoint_file(self.files.checkpoints, self._inherit_number), content)
+                self._inherit_number += 1
+        except httpx.HTTPError as error:
+            if time.monotonic() < self._inherit_until:
+                self._inherit_at = time.monotonic() + INHERIT_AGAIN_SECONDS
+                return
+            log.warning("checkpoints not fetched", reason=str(error))
+        log.info("checkpoints fetched", count=self._inherit_number - 1)
+        self._inherit_until = None
+        self.files.fetching_checkpoints.unlink(missing_ok=True)
 
-    def _inherited(self, number: int, end: float) -> bytes | None:
-        """One checkpoint; None when there is none, or it does not come."""
-        while True:
-            try:
-                answer = self._asked("GET", f"checkpoints/{number}")
-                if answer.is_success:
-                    return answer.content
-                if answer.status_code == NOT_FOUND:
-                    return None
-                why = str(answer.status_code)
-                again = answer.status_code in RETRYABLE
-            except httpx.HTTPError as error:
-                why, again = str(error), True
-            if not again or time.monotonic() > end or self.stop_at is not None:
-                log.warning("checkpoint not fetched", number=number, reason=why)
-                return None
-            time.sleep(1.0)
+    def _earlier(self, number: int) -> bytes | None:
+        """A checkpoint of an earlier attempt; None when there is none. Raises httpx.HTTPError."""
+        answer = self._asked("GET", f"checkpoints/{number}")
+        if answer.status_code in RETRYABLE:
+            answer.raise_for_status()
+        return answer.content if answer.is_success else None
+
+    def _keep(self, file: Path, content: bytes) -> None:
+        """Put a fetched one there, unless this container was started again and the attempt's own is there."""
+        if not file.exists():
+            pod.write_bytes(file, content)
+            self._carried[file.name] = file.stat().st_mtime_ns
 
     def _carry(self, last: bool = False) -> None:
         """Bring new checkpoints to the store. One that is not taken now is tried again later: the work goes on.
