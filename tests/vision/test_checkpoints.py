@@ -20,6 +20,7 @@ from playerscore_worker import checkpoints, pod, verbs
 from playerscore_worker.checkpoints import SECONDS_VARIABLE, Checkpoints, Place
 from playerscore_worker.detectors import Detector
 from playerscore_worker.follower import FollowedPath, Start, follow
+from playerscore_worker.frames import read
 from playerscore_worker.path import COLUMNS, Samples
 from playerscore_worker.pod import Pod, checkpoint_file
 
@@ -92,9 +93,15 @@ def numbers(files: Pod) -> list[int]:
 
 
 def made(files: Pod) -> dict[str, bytes]:
-    """The result and every artifact."""
-    found = {path.name: path.read_bytes() for path in files.artifacts.iterdir()}
+    """The result and every artifact; of a clip its pictures, because its container names itself by chance."""
+    found = {path.name: content(path) for path in files.artifacts.iterdir()}
     return found | {"result": files.result.read_bytes()}
+
+
+def content(path: Path) -> bytes:
+    if path.suffix in (".webm", ".mp4"):
+        return b"".join(frame.image.tobytes() for frame in read(path))
+    return path.read_bytes()
 
 
 def kill_at(process: ForkServerProcess, files: Pod, number: int, told: signal.Signals) -> None:
