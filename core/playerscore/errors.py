@@ -282,6 +282,11 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "No person was found in the previewed part of the video.",
         "Move the previewed part with `spec.preview.startSec` and `endSec` in a new job.",
     ),
+    "VIDEO_TRACK_NOT_FOUND": Entry(
+        422,
+        "The file has no picture track with that number.",
+        "Leave `spec.video.track` out for the largest, or name one that the message counts, from 1.",
+    ),
     "VIDEO_CHANGED": Entry(
         422,
         "The video's sha256 differs from the one the preview pinned.",

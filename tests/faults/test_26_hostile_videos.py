@@ -25,14 +25,13 @@ import pytest
 
 from builders import IMAGE
 from faultlab import FaultLab, invariants
-from playerscore.errors import VideoError
-from playerscore.resources import PreviewSettings, Video, VideoLimits
+from playerscore.resources import PreviewSettings, Video
 from playerscore.tasks import TASK_VARIABLE, Failure, PreviewTask
-from playerscore_worker import container, pod
-from playerscore_worker.frames import Decoder, Limits
+from playerscore_worker import pod
 from playerscore_worker.pod import Pod
 from smallvideos import Kind, write
 from videofiles import box
+from videofuzz import damaged, taken
 
 Json = dict[str, Any]
 EXIT_BAD_INPUT = 42
@@ -334,38 +333,6 @@ def test_a_few_of_them_end_with_their_code(store: Store, corpus: Corpus, dice: r
 @pytest.mark.long
 def test_each_of_them_ends_with_its_code(store: Store, corpus: Corpus) -> None:
     assert judged(store, corpus, list(CASES)) == {}
-
-
-def damaged(content: bytes, dice: random.Random) -> bytes:
-    """Up to 80 bytes changed, most of them where the index is (a decoder forgives a dozen); sometimes a piece cut out, doubled, or cut off."""
-    made = bytearray(content)
-    index = content.find(b"moov")
-    for _ in range(dice.randint(1, 80)):
-        inside = index > 0 and dice.random() < 0.7
-        at = dice.randrange(index, min(len(made), index + 900)) if inside else dice.randrange(len(made))
-        made[at] = dice.choice([0, 0xFF, 0x7F, dice.randrange(256)])
-    begin, end = sorted(dice.randrange(len(made)) for _ in range(2))
-    what = dice.random()
-    if what < 0.15:
-        del made[begin:end]
-    elif what < 0.25:
-        made[end:end] = made[begin:end]
-    elif what < 0.4:
-        del made[end:]
-    return bytes(made)
-
-
-def taken(path: Path) -> str:
-    """What the worker's own preflight and decoding say: a code, or nothing when all of it could be decoded."""
-    limits = VideoLimits()
-    try:
-        container.check(path, limits)
-        with Decoder(path, Limits(frame_timeout_sec=20, memory_bytes=1 << 30, cpu_sec=60)) as decoder:
-            for _ in decoder.read():
-                pass
-    except VideoError as error:
-        return error.code
-    return ""
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,34 @@ def write(kind: Kind, folder: Path, *others: Kind) -> Path:
     return file
 
 
+def write_filtered(kind: Kind, graph: str, folder: Path) -> Path:
+    """The video, its pictures filtered by FFmpeg (`name=options,...`) and shown one after another."""
+    file, filters = folder / kind.name, av.filter.Graph()
+    chain = [filters.add(*part.split("=", 1)) for part in graph.split(",")]
+    source = filters.add_buffer(
+        width=kind.size[0], height=kind.size[1], format="yuv420p", time_base=1 / kind.fps
+    )
+    filters.link_nodes(source, *chain, filters.add("buffersink")).configure()
+    with av.open(str(file), "w", format=kind.format, options=kind.muxer) as out:
+        stream = _track(out, kind)
+        count = 0
+        for frame in _frames(stream, kind):
+            filters.vpush(frame.reformat(format="yuv420p") if frame is not None else None)
+            for made in _pulled(filters):
+                made.pts, made.time_base, count = count, 1 / kind.fps, count + 1
+                out.mux(stream.encode(made))
+        out.mux(stream.encode(None))
+    return file
+
+
+def _pulled(filters: Any) -> Iterator[Any]:
+    while True:
+        try:
+            yield filters.vpull()
+        except (av.error.BlockingIOError, av.error.EOFError):
+            return
+
+
 @contextmanager
 def _ordinary_priority() -> Iterator[None]:
     """SVT-AV1 makes the thread of a root real-time: servers that it starts later would starve the machine."""

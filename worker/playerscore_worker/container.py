@@ -25,6 +25,7 @@ PLAYLISTS: Final = (
     b"[Reference]",
     b"v=0\r\no=",
 )
+WEB_PAGES: Final = (b"<!doctype html", b"<html")
 OTHERS: Final = {
     b"OggS": "Ogg",
     b"\x30\x26\xb2\x75\x8e\x66\xcf\x11": "Windows Media (ASF)",
@@ -70,6 +71,9 @@ def _check_kind(head: bytes) -> None:
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith(PLAYLISTS):
         raise VideoError("VIDEO_NOT_A_VIDEO", "The file is a list of other files, not a video", field=FIELD)
+    if text.lower().startswith(WEB_PAGES):
+        words = "The file is a web page, not a video: download the video that the page shows"
+        raise VideoError("VIDEO_NOT_A_VIDEO", words, field=FIELD)
     for magic, name in OTHERS.items():
         if head.startswith(magic):
             raise VideoError("VIDEO_UNSUPPORTED", f"The file is {name}, not an MP4; {HINT}", field=FIELD)

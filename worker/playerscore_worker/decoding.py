@@ -86,7 +86,8 @@ def serve() -> None:
     """Open the video, then stream ranges of it until the parent goes."""
     order = hear()
     confine(order["open"], order["memory_bytes"], order["cpu_sec"])
-    video = Video(order["open"], Costs(order["max_pixels"], order["threads"], lambda: say(tick=True)))
+    costs = Costs(order["max_pixels"], order["threads"], lambda: say(tick=True))
+    video = Video(order["open"], costs, order["track"])
     say(info=video.info())
     order = hear()
     ring = Ring(order["ring"], order["slots"], order["bytes"])

@@ -50,6 +50,8 @@ class Limits:
     """Address space of the decoder."""
     cpu_sec: int = 8 * 3600
     """CPU time of the decoder."""
+    track: int | None = None
+    """Which of the file's picture tracks is the video, from 1; the largest when None."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,7 @@ class Decoder:
             memory_bytes=limits.memory_bytes,
             cpu_sec=limits.cpu_sec,
             threads=cpu_limit(),
+            track=limits.track,
         )
         info = VideoInfo(**self._next("info")["info"])
         if info.duration_sec > limits.max_duration_sec:

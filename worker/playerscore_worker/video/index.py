@@ -41,19 +41,29 @@ class Packets:
     duration: "array[int]" = field(default_factory=lambda: array("q"))
     key: "array[int]" = field(default_factory=lambda: array("b"))
     shown: "array[int]" = field(default_factory=lambda: array("b"))
+    second: "array[int]" = field(default_factory=lambda: array("b"))
+    """Whether it completes the picture of the packet before it: its second field."""
 
     def add(
-        self, pts: int | None, dts: int | None, pos: int | None, duration: int | None, key: bool, shown: bool
+        self,
+        pts: int | None,
+        dts: int | None,
+        pos: int | None,
+        duration: int | None,
+        key: bool,
+        shown: bool,
+        second: bool = False,
     ) -> None:
         self.pts.append(NO_STAMP if pts is None else pts)
         self.dts.append(NO_STAMP if dts is None else dts)
         self.pos.append(-1 if pos is None else pos)
         self.duration.append(duration or 0)
-        self.key.append(key)
-        self.shown.append(shown)
+        self.key.append(key and not second)
+        self.shown.append(shown and not second)
+        self.second.append(second)
 
     def drop_last(self) -> None:
-        for column in (self.pts, self.dts, self.pos, self.duration, self.key, self.shown):
+        for column in (self.pts, self.dts, self.pos, self.duration, self.key, self.shown, self.second):
             column.pop()
 
     def hide(self, numbers: Iterable[int]) -> None:
@@ -85,7 +95,7 @@ class Index:
             np.array(column, np.int64) for column in (packets.pts, packets.dts, packets.duration)
         )
         self.pts, self.dts, self.pos = pts, dts, np.array(packets.pos, np.int64)
-        shown = np.array(packets.shown, bool)
+        shown, first = np.array(packets.shown, bool), ~np.array(packets.second, bool)
         tick_sec = clock.tick_sec
         unordered = clock.may_lack_order and len(np.unique(pts - dts)) == 1
         alike = 2 * len(np.unique(pts[shown])) < shown.sum()
@@ -95,7 +105,11 @@ class Index:
         stamps = decoded if self.counted else pts
         corrections = _corrections(decoded, tick_sec, clock.may_leap)
         when_sec: Floats = (stamps + corrections) * np.float64(tick_sec)
-        self.holes = frozenset(_holes(decoded + corrections) if clock.may_leap else [])
+        self.of_fields = not first.all()
+        """Whether some pictures have a packet for each of their fields."""
+        begun = np.flatnonzero(first)
+        holes = _holes((decoded + corrections)[begun]) if clock.may_leap else []
+        self.holes = frozenset(begun[holes].tolist())
         """Packets before which others are missing: they were lost where the file was recorded."""
         order = np.flatnonzero(shown)
         self.order: Ints = order[np.argsort(when_sec[order], kind="stable")]
@@ -110,7 +124,7 @@ class Index:
         self.keys: Ints = np.flatnonzero(np.array(packets.key, bool))
         """Packets from which decoding can begin."""
         self._key_sec: Floats = when_sec[self.keys] - first_sec
-        last = float(duration[self.order[-1]]) * tick_sec if len(order) else 0.0
+        last = float(_lasting(duration, first, int(self.order[-1]))) * tick_sec if len(order) else 0.0
         self.duration_sec = float(self.times_sec[-1]) + (last or 1 / self.fps) if len(order) else 0.0
 
     def __len__(self) -> int:
@@ -153,6 +167,12 @@ class Index:
                 chosen.append(rank)
                 due_sec = max(due_sec + 1 / max_fps, time_sec - 1 / max_fps)
         return np.array(chosen, np.int64)
+
+
+def _lasting(duration: Ints, first: NDArray[np.bool_], packet: int) -> int:
+    """How long a packet's picture is shown, ticks: both its fields."""
+    both = packet + 1 < len(first) and not first[packet + 1]
+    return int(duration[packet : packet + 1 + both].sum())
 
 
 def _without_gaps(dts: Ints, pts: Ints, duration: Ints) -> Ints:

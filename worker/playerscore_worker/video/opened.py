@@ -18,6 +18,8 @@ from av.stream import Discard, Disposition
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from playerscore_worker.video.fields import Fields
+from playerscore_worker.video.front import Front, begin_of_cut_index
 from playerscore_worker.video.index import NO_STAMP, Clock, Index, Packets
 from playerscore_worker.video.pictures import Darkroom, Shape, whole
 
@@ -39,10 +41,8 @@ DECODERS: Final = (
 FRAME_THREADED: Final = frozenset({"h263", "h264", "hevc", "mpeg4", "vp8", "vp9"})
 # Clocks of recordings off a broadcast may start anew in the middle.
 LEAPING: Final = frozenset({"mpegts", "mpeg", "flv"})
-# Where it is sought by place, because time may come twice; and where packets after a seek bear wrong times, so
-# that it is read from the beginning.
-STREAM: Final = "mpegts"
-UNSEEKABLE: Final = frozenset({"mpeg"})
+# Where it is sought by place, because time may come twice.
+STREAMS: Final = frozenset({"mpegts", "mpeg"})
 # Their headers know the length of each track.
 INDEXED: Final = frozenset({CONTAINERS[0], "avi"})
 UNORDERED: Final = frozenset({"avi", "mxf"})
@@ -84,10 +84,12 @@ class Costs:
 class Video:
     """One open video. Raises RefusedError and FFmpeg's own errors."""
 
-    def __init__(self, path: str, costs: Costs) -> None:
+    def __init__(self, path: str, costs: Costs, track: int | None = None) -> None:
+        """`track` says which of the picture tracks is the video, from 1; the largest when None."""
         self.path, self.costs = path, costs
+        self._source: Callable[[], Any] = lambda: path
         self.container = self._open()
-        number, packets = self._listed()
+        number, packets = self._listed(track)
         self.number = number
         stream = self.stream
         container = self.container.format.name
@@ -163,7 +165,7 @@ class Video:
     def _decoded(self, key: int) -> Iterator[av.VideoFrame]:
         index, damage = self.index, _Damage(self.index)
         # By so many packets a failure is told late: other threads are at them already.
-        late = self.costs.threads - 1 if self.stream.codec_context.name in FRAME_THREADED else 0
+        late = self.costs.threads - 1 if self._frame_threaded else 0
         count = int(index.ranks[key])
         for packet_number, packet in self._packets(key):
             if packet_number in index.holes:
@@ -196,21 +198,35 @@ class Video:
             "codec_whitelist": ",".join(DECODERS),
             "max_pixels": str(self.costs.max_pixels),
         }
-        try:
-            container: InputContainer = av.open(self.path, options=options, metadata_errors="replace")
-        except (FFmpegError, ValueError) as error:
-            _reraise_memory(error)
-            raise RefusedError(
-                "VIDEO_NOT_A_VIDEO", f"the file is not a video of a known container; {HINT}"
-            ) from error
+        container = self._opened(self._source, options)
+        if container is None and (end := begin_of_cut_index(self.path)):
+            self._source = lambda: Front(self.path, end)
+            container = self._opened(self._source, options)
+        if container is None:
+            raise RefusedError("VIDEO_NOT_A_VIDEO", f"the file is not a video of a known container; {HINT}")
         if container.format.name not in CONTAINERS:
             raise RefusedError("VIDEO_UNSUPPORTED", f"the container is {container.format.name}; {HINT}")
         return container
 
-    def _listed(self) -> tuple[int, Packets]:
+    @staticmethod
+    def _opened(source: Callable[[], Any], options: dict[str, str]) -> InputContainer | None:
+        """None when it is nothing that FFmpeg knows."""
+        try:
+            container: InputContainer = av.open(source(), options=options, metadata_errors="replace")
+        except (FFmpegError, ValueError) as error:
+            _reraise_memory(error)
+            return None
+        return container
+
+    def _listed(self, track: int | None) -> tuple[int, Packets]:
         """The number of the picture track, and its packets."""
-        tracks = self._tracks()
+        tracks = self._tracks(track)
         packets = {stream.index: Packets() for stream in tracks}
+        fields = {
+            stream.index: Fields(stream.codec_context.extradata)
+            for stream in tracks
+            if stream.codec_context.name == "h264"
+        }
         corrupt_end = dict.fromkeys(packets, 0)
         try:
             for count, packet in enumerate(self.container.demux(tracks)):
@@ -220,7 +236,12 @@ class Video:
                     raise RefusedError("VIDEO_TOO_LARGE", f"the video has more than {MAX_PACKETS} pictures")
                 if packet.size:
                     number = packet.stream_index
+                    if not packets[number] and packet.has_sidedata("encryption_info"):
+                        raise RefusedError(
+                            "VIDEO_UNSUPPORTED", "the video is encrypted; save it without a copy protection"
+                        )
                     corrupt_end[number] = corrupt_end[number] + 1 if packet.is_corrupt else 0
+                    half = fields.get(number)
                     packets[number].add(
                         packet.pts,
                         packet.dts,
@@ -228,6 +249,7 @@ class Video:
                         packet.duration,
                         packet.is_keyframe,
                         not packet.is_discard and _shows(packet),
+                        half is not None and half.completes(memoryview(packet), packet.is_keyframe),
                     )
         except FFmpegError as error:
             _reraise_memory(error)
@@ -248,11 +270,16 @@ class Video:
             raise _truncated() if promised else _undecodable()
         return number, packets[number]
 
-    def _tracks(self) -> list[VideoStream]:
+    def _tracks(self, track: int | None) -> list[VideoStream]:
         """The tracks that may be the video. Raises RefusedError when none is."""
         videos = [s for s in self.container.streams.video if not s.disposition & COVERS]
         if not videos:
             raise RefusedError("VIDEO_NOT_A_VIDEO", "the file has no video track")
+        if track is not None:
+            if track > len(videos):
+                text = f"there is no picture track {track}: the file has {len(videos)}"
+                raise RefusedError("VIDEO_TRACK_NOT_FOUND", text)
+            videos = [videos[track - 1]]
         known = [s for s in videos if s.codec_context is not None and s.codec_context.name in DECODERS]
         if not known:
             raise RefusedError("VIDEO_UNSUPPORTED", f"the codec is {_codec(videos[0])}; {HINT}")
@@ -293,7 +320,7 @@ class Video:
     def _sought(self, key: int) -> Iterator[tuple[int, AnyPacket]] | None:
         """The packets from the key on, or None when the seek did not lead to or before it."""
         demuxed = self._demuxed()
-        settling = SETTLING if self.container.format.name == STREAM else 0
+        settling = SETTLING if self.container.format.name in STREAMS else 0
         for count, packet in enumerate(demuxed):
             number = self.index.find(packet.pts, packet.dts, packet.pos) if count >= settling else None
             if number is None and count < TICK_EVERY:
@@ -322,10 +349,8 @@ class Video:
 
     def _seek(self, key: int) -> bool:
         name, index = self.container.format.name, self.index
-        if name in UNSEEKABLE:
-            return False
         try:
-            if name == STREAM:
+            if name in STREAMS:
                 placed = index.pos[: max(1, key - 2 * SETTLING)]
                 self.container.seek(int(placed[placed >= 0][-1]), unsupported_byte_offset=True)
             else:
@@ -341,9 +366,14 @@ class Video:
         for stream in self.container.streams:
             if stream.index != self.number:
                 stream.discard = Discard.all
-        name = self.stream.codec_context.name
-        self.stream.thread_type = "FRAME" if name in FRAME_THREADED else "AUTO"
+        slices = "SLICE" if self.index.of_fields else "AUTO"
+        self.stream.thread_type = "FRAME" if self._frame_threaded else slices
         self.stream.thread_count = self.costs.threads
+
+    @property
+    def _frame_threaded(self) -> bool:
+        """Pictures of fields are not: FFmpeg then calls good ones corrupt that come after one of a whole frame."""
+        return self.stream.codec_context.name in FRAME_THREADED and not self.index.of_fields
 
     # --- judgements ---------------------------------------------------------------------------------------
 
