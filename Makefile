@@ -161,6 +161,15 @@ bench-worker-speed: setup ## How fast a player is followed, beside decoding, det
 bench-match: setup ## A match of 90 minutes: memory, percent, a kill half-way (hours, quiet machine), into benchmarks/results
 	$(RUN) python benchmarks/whole_match.py
 
+.PHONY: bench-videos fuzz-videos
+bench-videos: setup ## How each kind of video that people have is handled, into benchmarks/results (3 min)
+	$(RUN) python benchmarks/videos.py
+
+FUZZ_SECONDS := 3600
+SEED := 1
+fuzz-videos: setup ## Those that play, damaged at random for an hour (FUZZ_SECONDS, SEED), into the same result
+	$(RUN) python benchmarks/videos.py --fuzz $(FUZZ_SECONDS) --seed $(SEED)
+
 .PHONY: bench-following
 bench-following: setup ## How well the confirmed player is followed, rendered and real (15 min), into benchmarks/results
 	$(RUN) python benchmarks/following.py

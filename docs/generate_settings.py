@@ -18,7 +18,7 @@ from playerscore_api.settings import Settings as ApiSettings
 from playerscore_api.sweep import Retention
 from playerscore_operator.settings import Settings as OperatorSettings
 from playerscore_webhook.settings import Settings as WebhookSettings
-from playerscore_worker.settings import ReportSettings
+from playerscore_worker.settings import ArtifactSettings, ReportSettings
 
 ROOT = Path(__file__).parents[1]
 VALUES = ROOT / "charts/playerscore/values.yaml"
@@ -28,6 +28,10 @@ PROGRAMS: Final[dict[str, tuple[type[BaseSettings], str]]] = {
     "The REST API": (ApiSettings, "`api.extraEnv`"),
     "The sweep": (Retention, "`store.retention`; the store's and Kubernetes' as for the REST API"),
     "The worker's reporter": (ReportSettings, "the operator, in the pod that it makes"),
+    "The files beside a result": (
+        ArtifactSettings,
+        "`spec.template.containers.analyze.env` of a ScoringRuntime; on a desk by your shell",
+    ),
 }
 COMMON: Final = {
     "repository": "The image's name without tag.",

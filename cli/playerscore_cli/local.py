@@ -29,8 +29,8 @@ from playerscore_worker import container, source
 from playerscore_worker.work import best_pick, run_analysis, run_preview
 
 IMAGE = "local"
-LIMITS = VideoLimits(bytes=2**50)
-"""Of a file on one's own disk no size is too large."""
+LIMITS = VideoLimits(bytes=2**50, pixels=8192 * 4320, duration_seconds=86_400)
+"""Of a file on one's own disk no size is too large; pictures may be those of 8K, and it may last a day."""
 
 
 class Preview(NamedTuple):
@@ -53,8 +53,9 @@ def preview(
     tell: Tell,
     detector: Detector,
     weights: Path | None = None,
+    track: int | None = None,
 ) -> Preview:
-    """Check the file and make its preview. Raises VideoError."""
+    """Check the file and make its preview; `track` is that of `spec.video`. Raises VideoError."""
     video = _file(video, out)
     container.check(video, LIMITS)
     frames = out / "frames"
@@ -66,7 +67,8 @@ def preview(
         "name": "local",
         "uid": "local",
         "image": IMAGE,
-        "video": Video(uri=uri, sha256=sha256),
+        "video": Video(uri=uri, sha256=sha256, track=track),
+        "video_limits": LIMITS,
         "sources": [uri],
         "detector": detector,
     }

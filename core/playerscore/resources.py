@@ -108,6 +108,8 @@ class Video(KubeModel):
     """Where it is, for example `s3://playerscore/<namespace>/uploads/match.mp4`."""
     sha256: Sha256 | None = None
     """Its digest, when known; other bytes are refused."""
+    track: Annotated[int, Field(ge=1, le=16)] | None = None
+    """Which of its picture tracks, from 1 in the order of the file; the largest by default."""
 
 
 class PreviewSettings(KubeModel):

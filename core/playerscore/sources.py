@@ -24,6 +24,7 @@ MEDIA_TYPES: Final = {
     ".webm": "video/webm",
     ".mp4": "video/mp4",
     ".txt": "text/plain",
+    ".csv": "text/csv",
     ".json": "application/json",
 }
 

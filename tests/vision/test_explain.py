@@ -13,7 +13,7 @@ from playerscore.decisions import Kind
 from playerscore.geometry import Box, iou
 from playerscore.resources import Analysis, BBox, Target, Video
 from playerscore.tasks import AnalysisTask
-from playerscore_worker import artifacts, contact_sheet, target
+from playerscore_worker import clip, contact_sheet, target
 from playerscore_worker.decisions import log_of
 from playerscore_worker.detectors import Detector
 from playerscore_worker.follower import Start, follow
@@ -34,13 +34,13 @@ def test_who_leaves_is_logged_as_lost_and_pictured(
 
     log = contact_sheet.marked(log_of(path))
     sheet = contact_sheet.write(leaving_match.video, path, log, tmp_path / "decisions.jpg")
-    clip = artifacts.write_clip(leaving_match.video, path, log, tmp_path / "clip.webm")
+    made = clip.write(leaving_match.video, path, log, tmp_path)
 
     left_sec = float((~inside).argmax()) / 25
     lost = [d for d in log.decisions if d.kind is Kind.LOST]
     assert any(d.begin_sec - 1 < left_sec < d.end_sec for d in lost), (left_sec, lost)
     assert all(d.reason for d in lost)
-    assert clip.stat().st_size > 0
+    assert made.files[0].stat().st_size > 0
     picture = cv2.imread(str(sheet[0]))
     assert picture.std() > 10, "there is something on it"
     assert sheet[0].stat().st_size < contact_sheet.MAX_BYTES

@@ -57,14 +57,20 @@ def test_every_path_that_it_prints_is_there(made: tuple[Path, str]) -> None:
         "preview.png",
         "result.png",
         "radar.png",
+        "clip.mp4",
         "clip.webm",
+        "clip.jpg",
+        "heatmap.png",
+        "timeline.png",
+        "timeline.json",
         "track.txt",
+        "track.csv",
         "decisions.json",
         "result.json",
     ):
         assert str(out / name) in shown
         assert (out / name).stat().st_size > 0
-    for name in ("preview.png", "result.png", "radar.png"):
+    for name in ("preview.png", "result.png", "radar.png", "clip.jpg", "heatmap.png", "timeline.png"):
         with Image.open(out / name) as picture:
             picture.verify()
 

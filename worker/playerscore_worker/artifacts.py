@@ -4,9 +4,10 @@ supervision draws the boxes, matplotlib the radar; nothing here is needed for a 
 go on without an artifact that failed.
 """
 
+import csv
 import io
-from collections.abc import Iterator, Sequence
-from itertools import islice
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,24 +20,23 @@ from matplotlib.figure import Figure
 from playerscore.decisions import DecisionLog
 from playerscore.geometry import Box
 from playerscore.rating import Rating
-from playerscore_worker import boxes, contact_sheet, frames
-from playerscore_worker.follower import FollowedPath, PathSample
+from playerscore_worker import boxes, clip, frames
+from playerscore_worker.follower import FollowedPath
 from playerscore_worker.following.joint import State
-from playerscore_worker.frames import Image
+from playerscore_worker.frames import Image, Limits
 from playerscore_worker.preview import PreviewTrack
 
-CLIP_MAX_SEC: Final = 30.0
-CLIP_FPS: Final = 12.5
-CLIP_WIDTH_PX: Final = 480
-# A decision's caption stays for so long after it, to be read; two lines leave the player free.
-CAPTION_SEC: Final = 1.0
-MAX_CAPTIONS: Final = 2
 RESULT_HEIGHT_PX: Final = 540
 JPEG_QUALITY: Final = 88
-STATE_COLOURS: Final = {
-    State.SUPPORTED: supervision.Color(r=64, g=220, b=96),
-    State.COASTING: supervision.Color(r=255, g=190, b=40),
-}
+HEAT_BLUR: Final = 1 / 40
+"""Of the picture's width."""
+HEAT_OPACITY: Final = 0.75
+TIMELINE_COLOURS: Final = {"found": "#14783c", "guessed": "#f0b428", "lost": "#c8c8c8"}
+WORDS: Final = {State.SUPPORTED: "found", State.COASTING: "guessed", State.LOST: "lost"}
+TRACK_COLUMNS: Final = (
+    *("frame", "time_sec", "state", "left_px", "top_px", "width_px", "height_px"),
+    *("confidence", "certainty", "reason"),
+)
 
 
 def draw_tracks(image: Image, tracks: Sequence[PreviewTrack]) -> Image:
@@ -97,10 +97,12 @@ def write_radar(rating: Rating, file: Path) -> Path:
     return file
 
 
-def write_result(video: Path, path: FollowedPath, rating: Rating, file: Path) -> Path:
+def write_result(
+    video: Path, path: FollowedPath, rating: Rating, file: Path, limits: Limits | None = None
+) -> Path:
     """Write the chosen player in his frame, beside the radar and the score, as PNG. Raises VideoError."""
     start_sec = max(0.0, path.start.time_sec - 0.5 / path.fps)
-    frame = next(frames.read(video, start_sec, None), None)
+    frame = next(frames.read(video, start_sec, None, limits=limits), None)
     radar = draw_radar(rating)
     parts = [radar] if frame is None else [_chosen(frame.image, path.start.box_xywh), radar]
     cv2.imwrite(str(file), np.concatenate(parts, axis=1))
@@ -113,7 +115,7 @@ def _chosen(image: Image, box: Box) -> Image:
     picture = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     height, width = picture.shape[:2]
     inset = _cut_out(image, box, height // 3)
-    drawn = _mark(np.asarray(picture, np.uint8), box, State.SUPPORTED)
+    drawn = clip.mark(np.asarray(picture, np.uint8), box, State.SUPPORTED)
     left = width - inset.shape[1] if box.x + box.w / 2 < 0.5 else 0
     drawn[: inset.shape[0], left : left + inset.shape[1]] = inset
     cv2.rectangle(drawn, (left, 0), (left + inset.shape[1] - 1, inset.shape[0] - 1), (255, 255, 255), 2)
@@ -126,70 +128,6 @@ def _cut_out(image: Image, box: Box, size_px: int) -> Image:
     half = 0.75 * max(x2 - x1, y2 - y1)
     part = cv2.getRectSubPix(image, (max(4, round(2 * half)),) * 2, ((x1 + x2) / 2, (y1 + y2) / 2))
     return np.asarray(cv2.resize(part, (size_px, size_px), interpolation=cv2.INTER_CUBIC), np.uint8)
-
-
-def _mark(image: Image, box: Box, state: State) -> Image:
-    height, width = image.shape[:2]
-    detections = supervision.Detections(
-        xyxy=boxes.to_pixels(box, width, height)[None].astype(np.float32), class_id=np.zeros(1, int)
-    )
-    colour = STATE_COLOURS[state]
-    drawn = supervision.BoxCornerAnnotator(color=colour, thickness=2, corner_length=8).annotate(
-        image.copy(), detections
-    )
-    triangle = supervision.TriangleAnnotator(color=colour, base=12, height=9)
-    return np.asarray(triangle.annotate(drawn, detections), np.uint8)
-
-
-def write_clip(video: Path, path: FollowedPath, log: DecisionLog, file: Path) -> Path:
-    """Write a short WebM (VP8, at most 30 s around the confirmed frame) with the player marked.
-
-    Below stands how sure he is, or why he is lost; above, what was decided just now. Raises VideoError.
-    """
-    begin, end = clip_range(path)
-    fps = min(CLIP_FPS, path.fps)
-    scale = min(1.0, CLIP_WIDTH_PX / path.width)
-    # Even sides, because the codec stores colours at half the resolution.
-    size = (round(path.width * scale) // 2 * 2, round(path.height * scale) // 2 * 2)
-    writer = cv2.VideoWriter(str(file), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"VP80"), fps, size)
-    try:
-        for image in _annotated(video, path, log, begin, end, fps, scale):
-            writer.write(cv2.resize(image, size) if image.shape[1::-1] != size else image)
-    finally:
-        writer.release()
-    return file
-
-
-def clip_range(path: FollowedPath) -> tuple[float, float]:
-    """Begin and end of the clip: up to `CLIP_MAX_SEC`, with the confirmed frame in it."""
-    first, last = path.samples[0].time_sec, path.samples[-1].time_sec + 1 / path.fps
-    latest = max(first, last - CLIP_MAX_SEC)
-    begin = float(np.clip(path.start.time_sec - CLIP_MAX_SEC / 3, first, latest))
-    return begin, min(last, begin + CLIP_MAX_SEC)
-
-
-def _annotated(
-    video: Path, path: FollowedPath, log: DecisionLog, begin: float, end: float, fps: float, scale: float
-) -> Iterator[Image]:
-    times = np.array([sample.time_sec for sample in path.samples])
-    for frame in frames.read(video, begin, end, fps, scale):
-        sample = path.samples[int(np.abs(times - frame.time_sec).argmin())]
-        yield _with_captions(_with_sample(frame.image, sample), sample, log)
-
-
-def _with_sample(image: Image, sample: PathSample) -> Image:
-    if sample.box_xywh is None or sample.box_xywh.area <= 0:
-        return image.copy()
-    return _mark(image, sample.box_xywh, sample.state)
-
-
-def _with_captions(image: Image, sample: PathSample, log: DecisionLog) -> Image:
-    state = f"{sample.time_sec:.2f} s  {contact_sheet.state_text(sample)}"
-    contact_sheet.write_text(image, state, (8, image.shape[0] - 10))
-    told = contact_sheet.captions(log, sample.time_sec, CAPTION_SEC)
-    for line, caption in enumerate(islice(told, MAX_CAPTIONS), start=1):
-        contact_sheet.write_text(image, caption, (8, 18 * line))
-    return image
 
 
 def write_log(log: DecisionLog, file: Path) -> Path:
@@ -216,3 +154,117 @@ def write_mot(path: FollowedPath, file: Path) -> Path:
     """Write the path in MOT format."""
     file.write_text(mot_lines(path))
     return file
+
+
+def write_csv(path: FollowedPath, file: Path) -> Path:
+    """Write the path as a table with a row for each frame that was followed, also where he is lost.
+
+    `frame` counts from 1 as in `track.txt`; places are in pixels of the upright picture.
+    """
+    with file.open("w", newline="") as out:
+        rows = csv.writer(out)
+        rows.writerow(TRACK_COLUMNS)
+        for sample in path.samples:
+            place = [""] * 4
+            if sample.box_xywh is not None:
+                x1, y1, x2, y2 = boxes.to_pixels(sample.box_xywh, path.width, path.height)
+                place = [f"{value:.2f}" for value in (x1, y1, x2 - x1, y2 - y1)]
+            told = f"{sample.confidence:.3f}", f"{sample.certainty:.3f}", sample.reason or ""
+            rows.writerow([sample.index + 1, f"{sample.time_sec:.3f}", WORDS[sample.state], *place, *told])
+    return file
+
+
+def write_heatmap(
+    video: Path, path: FollowedPath, file: Path, width_px: int, limits: Limits | None = None
+) -> Path:
+    """Write where his feet were in the picture, over the confirmed frame in grey, as PNG. Raises VideoError.
+
+    It is the picture's plane, not the pitch's: a camera that turns after him keeps him in its middle.
+    """
+    scale = min(1.0, width_px / path.width)
+    start_sec = max(0.0, path.start.time_sec - 0.5 / path.fps)
+    frame = next(frames.read(video, start_sec, None, None, scale, limits), None)
+    height, width = (
+        frame.image.shape[:2]
+        if frame is not None
+        else (max(1, round(path.height * scale)), max(1, round(path.width * scale)))
+    )
+    heat = np.zeros((height, width), np.float32)
+    for sample in path.samples:
+        if sample.box_xywh is not None:
+            x, y, w, h = sample.box_xywh
+            column, row = int((x + w / 2) * width), int((y + h) * height)
+            heat[min(height - 1, max(0, row)), min(width - 1, max(0, column))] += 1
+    heat = np.asarray(cv2.GaussianBlur(heat, (0, 0), max(1.0, HEAT_BLUR * width)), np.float32)
+    share = heat / max(float(heat.max()), 1e-9)
+    grey = (
+        np.zeros((height, width), np.uint8)
+        if frame is None
+        else cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)
+    )
+    colours = cv2.applyColorMap(np.rint(share * 255).astype(np.uint8), cv2.COLORMAP_TURBO)
+    weight = HEAT_OPACITY * np.sqrt(share)[..., None]
+    mixed = cv2.cvtColor(np.asarray(grey, np.uint8), cv2.COLOR_GRAY2BGR) * (1 - weight) + colours * weight
+    cv2.imwrite(str(file), np.rint(mixed).astype(np.uint8))
+    return file
+
+
+def spans(path: FollowedPath) -> list[dict[str, Any]]:
+    """When he was found, guessed or lost: {"begin_sec", "end_sec", "state", "reason"?} without gaps, in order."""
+    made: list[dict[str, Any]] = []
+    for sample in path.samples:
+        told = {"state": WORDS[sample.state]} | ({"reason": sample.reason} if sample.reason else {})
+        if made and {k: v for k, v in made[-1].items() if k not in {"begin_sec", "end_sec"}} == told:
+            continue
+        if made:
+            made[-1]["end_sec"] = round(sample.time_sec, 3)
+        made.append({"begin_sec": round(sample.time_sec, 3), "end_sec": 0.0, **told})
+    if made:
+        made[-1]["end_sec"] = round(path.samples[-1].time_sec + 1 / path.fps, 3)
+    return made
+
+
+def write_timeline(path: FollowedPath, pieces: Sequence[clip.Piece], folder: Path) -> list[Path]:
+    """Write timeline.json (the spans, their shares of the time, and which part each piece of the clip shows) and
+    timeline.png."""
+    told = spans(path)
+    lasting = {
+        state: sum(s["end_sec"] - s["begin_sec"] for s in told if s["state"] == state)
+        for state in TIMELINE_COLOURS
+    }
+    whole = sum(lasting.values()) or 1.0
+    content = {
+        "shares": {state: round(seconds / whole, 4) for state, seconds in lasting.items()},
+        "spans": told,
+        "clips": [
+            {"name": p.file.name, "begin_sec": round(p.begin_sec, 3), "end_sec": round(p.end_sec, 3)}
+            for p in pieces
+        ],
+    }
+    file = folder / "timeline.json"
+    file.write_text(json.dumps(content, indent=1) + "\n")
+    picture = folder / "timeline.png"
+    cv2.imwrite(str(picture), _draw_timeline(content, path.start.time_sec))
+    return [file, picture]
+
+
+def _draw_timeline(content: dict[str, Any], confirmed_sec: float) -> Image:
+    """A bar in three colours over the time, (160, 960, 3) BGR."""
+    figure = Figure(figsize=(9.6, 1.6), dpi=100, facecolor="white")
+    FigureCanvasAgg(figure)
+    axes: Any = figure.add_axes((0.03, 0.3, 0.94, 0.38))
+    for row, (state, colour) in enumerate(TIMELINE_COLOURS.items()):
+        bars = [
+            (s["begin_sec"], s["end_sec"] - s["begin_sec"]) for s in content["spans"] if s["state"] == state
+        ]
+        axes.broken_barh(bars, (0, 1), facecolors=colour)
+        words = f"{state} {content['shares'][state]:.0%}"
+        figure.text(
+            0.03 + 0.15 * row, 0.8, f"\u25a0 {words}", color=colour if row < 2 else "#888888", fontsize=10
+        )
+    axes.axvline(confirmed_sec, color="black", linewidth=1)
+    axes.set_xlim(content["spans"][0]["begin_sec"], content["spans"][-1]["end_sec"])
+    axes.set_yticks([])
+    axes.set_xlabel("seconds; the line is the confirmed frame", fontsize=8)
+    axes.tick_params(axis="x", labelsize=8)
+    return _pixels(figure)

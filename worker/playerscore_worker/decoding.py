@@ -20,7 +20,6 @@ import sys
 from typing import Any
 
 import av
-import cv2
 import numpy as np
 
 from playerscore_worker.video.confinement import confine
@@ -102,13 +101,12 @@ def serve() -> None:
 
 
 def main() -> None:
-    cv2.setNumThreads(1)
     av.logging.set_level(None)
     try:
         serve()
     except RefusedError as refusal:
         say(error=refusal.code, message=str(refusal))
-    except (MemoryError, OSError, ValueError, cv2.error) as error:
+    except (MemoryError, OSError, ValueError) as error:
         say(error="VIDEO_DECODE_FAILED", message=str(error)[:200] or "out of memory while decoding")
 
 

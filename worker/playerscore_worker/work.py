@@ -19,10 +19,9 @@ from playerscore.resources import (
     Track,
     TrackBox,
     VideoInfo,
-    VideoLimits,
 )
-from playerscore.tasks import AnalysisTask, PreviewTask
-from playerscore_worker import artifacts, contact_sheet, signals, target
+from playerscore.tasks import AnalysisTask, PodTask, PreviewTask
+from playerscore_worker import artifacts, clip, contact_sheet, signals, target
 from playerscore_worker.checkpoints import Checkpoints, key_of
 from playerscore_worker.cpus import cpu_limit
 from playerscore_worker.decisions import log_of
@@ -30,6 +29,7 @@ from playerscore_worker.detectors import Detector, load
 from playerscore_worker.follower import FollowedPath, Start, follow
 from playerscore_worker.frames import Limits
 from playerscore_worker.preview import PreviewFrame, PreviewSettings, PreviewTrack, make_preview
+from playerscore_worker.settings import ArtifactSettings
 
 Progress = Callable[[float, str], None]
 
@@ -46,20 +46,30 @@ class Analysed:
     rating: Rating
     video: Path
     on_progress: Progress
+    limits: Limits
 
     def write_artifacts(self, folder: Path) -> list[Path]:
-        """Write pictures, clip, track and the log of decisions. Raises VideoError."""
+        """Write pictures, clip, tracks, timeline and the log of decisions. Raises VideoError."""
         folder.mkdir(parents=True, exist_ok=True)
+        settings = ArtifactSettings()
         log = contact_sheet.marked(log_of(self.path))
         written = [
             artifacts.write_radar(self.rating, folder / "radar.png"),
-            artifacts.write_result(self.video, self.path, self.rating, folder / "result.png"),
+            artifacts.write_result(self.video, self.path, self.rating, folder / "result.png", self.limits),
+            artifacts.write_heatmap(
+                self.video, self.path, folder / "heatmap.png", settings.heatmap_width_px, self.limits
+            ),
         ]
         self.on_progress((1 + FOLLOWING_SHARE) / 2, "drawing the clip")
-        written.append(artifacts.write_clip(self.video, self.path, log, folder / "clip.webm"))
+        made = clip.write(self.video, self.path, log, folder, settings, self.limits)
+        written += made.files
+        written += artifacts.write_timeline(self.path, made.pieces, folder)
         written.append(artifacts.write_mot(self.path, folder / "track.txt"))
+        written.append(artifacts.write_csv(self.path, folder / "track.csv"))
         written.append(artifacts.write_log(log, folder / names.DECISIONS_FILE))
-        written += contact_sheet.write(self.video, self.path, log, folder / names.DECISIONS_SHEET)
+        written += contact_sheet.write(
+            self.video, self.path, log, folder / names.DECISIONS_SHEET, self.limits
+        )
         self.on_progress(1.0, "done")
         return written
 
@@ -79,7 +89,7 @@ def run_preview(
         end_sec=task.preview.end_sec,
     )
     detector = _detector(task.detector, weights)
-    made = make_preview(video, chosen, detector, folder, on_progress, _limits(task.video_limits))
+    made = make_preview(video, chosen, detector, folder, on_progress, _limits(task))
     info = VideoInfo(
         sha256=sha256,
         bytes=made.video.bytes,
@@ -105,7 +115,7 @@ def run_analysis(
     """
     detector = _detector(task.detector, weights, task.memory_failures or 0)
     start = Start(task.start_time_sec, task.target.bbox.box)
-    warnings = target.warnings(target.look(video, start, detector, _limits(task.video_limits)))
+    warnings = target.warnings(target.look(video, start, detector, _limits(task)))
     key = key_of(task, sha256, detector.weights_sha256)
     kept = Checkpoints(checkpoints, key) if checkpoints else None
     path = _followed(task, video, start, detector, on_progress, kept)
@@ -124,7 +134,7 @@ def run_analysis(
         provenance=Provenance(image=task.image, weights_sha256=detector.weights_sha256, video_sha256=sha256),
         warnings=warnings or None,
     )
-    return Analysed(result, path, rating, video, on_progress)
+    return Analysed(result, path, rating, video, on_progress, _limits(task))
 
 
 def _followed(
@@ -143,7 +153,7 @@ def _followed(
         task.analysis.end_sec,
         task.analysis.max_fps,
         lambda share, message: on_progress(FOLLOWING_SHARE * share, message),
-        _limits(task.video_limits),
+        _limits(task),
         task.memory_failures or 0,
         kept,
     )
@@ -153,8 +163,9 @@ def _detector(choice: DetectorChoice, weights: Path | None, memory_failures: int
     return load(choice.name, weights, cpu_limit(), memory_failures, choice.onnx)
 
 
-def _limits(limits: VideoLimits) -> Limits:
-    return Limits(max_pixels=limits.pixels, max_duration_sec=limits.duration_seconds)
+def _limits(task: PodTask) -> Limits:
+    limits = task.video_limits
+    return Limits(max_pixels=limits.pixels, max_duration_sec=limits.duration_seconds, track=task.video.track)
 
 
 def _frame(job_name: str, frame: PreviewFrame) -> Frame:

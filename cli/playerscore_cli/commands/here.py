@@ -74,6 +74,12 @@ def _detector_of(runtime: Path) -> Detector:
 @click.option(
     "--frames", type=click.IntRange(1, 16), default=8, show_default=True, help="How many preview frames."
 )
+@click.option(
+    "--track",
+    type=click.IntRange(1, 16),
+    metavar="NUMBER",
+    help="Picture track of the file, from 1; the largest by default.",
+)
 @click.option("--max-fps", type=click.IntRange(1, 240), help="The most frames a second to look at.")
 @click.option(
     "--runtime",
@@ -100,6 +106,7 @@ def run(
     frame: int | None,
     player: int | None,
     frames: int,
+    track: int | None,
     max_fps: int | None,
     runtime: Path | None,
     weights: Path | None,
@@ -114,14 +121,14 @@ def run(
         from playerscore_cli import local
 
     with console.progress("preview") as tell:
-        made = local.preview(video, out, PreviewSettings(frames=frames), tell, detector, weights)
+        made = local.preview(video, out, PreviewSettings(frames=frames), tell, detector, weights, track)
     console.out.print(f"preview: {made.picture}", markup=False)
-    chosen, track, ours = local.choose(made, frame, player)
+    chosen, person, ours = local.choose(made, frame, player)
     number = names.frame_number(chosen.frame_key)
     why = "the most usable player; --frame and --player choose another" if ours else "as asked"
-    console.out.print(f"picked track {track.track_id} on frame {number}: {why}", markup=False)
+    console.out.print(f"picked track {person.track_id} on frame {number}: {why}", markup=False)
     with console.progress("analysis") as tell:
-        result, files = local.analyse(made, chosen, track, Analysis(max_fps=max_fps), out, tell)
+        result, files = local.analyse(made, chosen, person, Analysis(max_fps=max_fps), out, tell)
     console.print_result(result)
     for path in files:
         console.out.print(f"{path.name}: {path}", markup=False)

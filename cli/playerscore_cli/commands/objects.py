@@ -37,6 +37,9 @@ CASCADES: Final = {"background": "Background", "foreground": "Foreground", "orph
     type=click.File(),
     help="YAML: the spec or a manifest; - is standard input.",
 )
+@click.option(
+    "--track", type=click.IntRange(1, 16), help="Picture track of the file; the largest by default."
+)
 @click.option("--display-name", metavar="TEXT", help="A name for people.")
 @click.option("--runtime", metavar="NAME", shell_complete=complete.runtimes, help="The ScoringRuntime.")
 @click.option("--queue", metavar="NAME", help="The Kueue LocalQueue.")
@@ -71,11 +74,12 @@ def _manifest(name: str, given: Json) -> Json:
     metadata = {**(body.get("metadata") or {}), "name": name}
     if given["labels"]:
         metadata["labels"] = metadata.get("labels", {}) | dict(_label(text) for text in given["labels"])
+    video = {"uri": given["video"], "track": given["track"]}
     chosen = {
         "displayName": given["display_name"],
         "runtimeName": given["runtime"],
         "queueName": given["queue"],
-        "video": given["video"] and {"uri": given["video"]},
+        "video": {key: value for key, value in video.items() if value} or None,
         "preview": given["frames"] and {"frames": given["frames"]},
         "analysis": given["max_fps"] and {"maxFps": given["max_fps"]},
     }

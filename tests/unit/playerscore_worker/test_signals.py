@@ -1,13 +1,14 @@
 """Signals from paths that are known by construction."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from playerscore.geometry import Box
 from playerscore.rating import rate
-from playerscore_worker import artifacts, signals
+from playerscore_worker import artifacts, clip, signals
 from playerscore_worker.camera import STILL, CameraStep
 from playerscore_worker.follower import FollowedPath, PathDecision, PathSample, Start
 from playerscore_worker.following.joint import State
@@ -177,4 +178,29 @@ def test_the_clip_holds_the_confirmed_frame(
         _path([_sample(k, 100) for k in range(int(length_sec * FPS))]), start=Start(start_sec, START.box_xywh)
     )
 
-    assert artifacts.clip_range(path) == pytest.approx(expected)
+    assert clip.range_of(path, 30.0) == pytest.approx(expected)
+
+
+def test_the_table_has_a_row_for_each_frame_that_was_followed(tmp_path: Path) -> None:
+    samples = [_sample(0, 100), _lost(_sample(1, 100)), _sample(2, 100)]
+
+    lines = artifacts.write_csv(_path(samples), tmp_path / "track.csv").read_text().splitlines()
+
+    assert [line.split(",")[:4] for line in lines] == [
+        ["frame", "time_sec", "state", "left_px"],
+        ["1", "0.000", "found", "100.00"],
+        ["2", "0.040", "lost", ""],
+        ["3", "0.080", "found", "100.00"],
+    ]
+
+
+def test_the_spans_are_without_gaps_and_say_why_he_is_lost() -> None:
+    samples = [_sample(0, 100), _lost(_sample(1, 100)), _lost(_sample(2, 100)), _sample(3, 100)]
+
+    told = artifacts.spans(_path(samples))
+
+    assert [(s["begin_sec"], s["end_sec"], s["state"]) for s in told] == [
+        (0.0, 0.04, "found"),
+        (0.04, 0.12, "lost"),
+        (0.12, 0.16, "found"),
+    ]

@@ -73,5 +73,6 @@ def _shown(light: NDArray[Any]) -> NDArray[np.uint8]:
     return np.asarray(cv2.LUT((cv2.sqrt(narrow) * (STEPS - 1)).astype(np.uint16), BENT), np.uint8)
 
 
+cv2.setNumThreads(1)
 CURVES: Final[dict[int, Callable[[NDArray[Any]], NDArray[np.uint8]]]] = {16: from_pq, 18: from_hlg}
 """By FFmpeg's number of the transfer characteristic."""

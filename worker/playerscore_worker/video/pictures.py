@@ -16,13 +16,13 @@ from av.filter import Graph
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from playerscore_worker.video import hdr
-
 Picture = NDArray[np.uint8]
 
 UNSPECIFIED: Final = 2
 BT709, BT601 = 1, 5
 HD_WIDTH, SD_HEIGHT = 1280, 576
+# FFmpeg's numbers of the curves PQ and HLG.
+HDR: Final = frozenset({16, 18})
 # Beyond this a pixel's shape is a mistake of the file.
 MAX_STRETCH: Final = 8
 
@@ -89,8 +89,8 @@ class Darkroom:
             width, height = height, width
         if frame.colorspace == UNSPECIFIED:
             frame.colorspace = _likely_matrix(frame)
-        curve = hdr.CURVES.get(frame.color_trc)
-        kind = "bgr48le" if curve else "bgr24"
+        bright = frame.color_trc in HDR
+        kind = "bgr48le" if bright else "bgr24"
         flat = self._scaler.reformat(
             frame,
             width,
@@ -100,8 +100,15 @@ class Darkroom:
             dst_color_range=ColorRange.JPEG,
             threads=1,
         )
-        pixels = _pixels(flat, np.uint16 if curve else np.uint8)
-        return self.shape.turn.apply(curve(pixels) if curve else pixels)
+        pixels = _pixels(flat, np.uint16 if bright else np.uint8)
+        return self.shape.turn.apply(_narrowed(pixels, frame.color_trc) if bright else pixels)
+
+
+def _narrowed(pixels: NDArray[np.uint16], curve: int) -> Picture:
+    # OpenCV takes a third of the time in which a decoder starts, and few videos need it.
+    from playerscore_worker.video import hdr
+
+    return hdr.CURVES[curve](pixels)
 
 
 def _likely_matrix(frame: av.VideoFrame) -> int:
