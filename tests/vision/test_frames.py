@@ -7,6 +7,7 @@ import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
+from typing import IO
 
 import av
 import numpy as np
@@ -165,6 +166,41 @@ def test_an_order_that_was_not_heard_does_not_hide_why_the_decoder_died(match: M
     os.waitid(os.P_PID, decoder.pid, os.WEXITED | os.WNOWAIT)
     with pytest.raises(VideoError, match="signal 9") as refused, decoder:
         list(decoder.read())
+
+    assert refused.value.code == "VIDEO_DECODE_CRASH"
+
+
+TAKEN_OVER = """
+import sys, playerscore_worker.decoding as decoding
+decoding.serve = lambda: print(sys.argv[1], flush=True)
+decoding.main()
+"""
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *("no JSON", "[1]", '{"info": {"fps": 1}}', '{"error": "5"}'),
+        '{"frame": 99, "index": 0, "time": 0, "width": 64, "height": 48}',
+    ],
+    ids=[
+        "no JSON",
+        "a list",
+        "half an answer",
+        "an error of another kind",
+        "a slot elsewhere",
+    ],
+)
+def test_a_decoder_that_was_taken_over_ends_as_one_that_crashed(
+    match: Match, answer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(memory_fd: int, last_words: IO[bytes]) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-I", "-c", TAKEN_OVER, answer]
+        return subprocess.Popen(command, stdin=-1, stdout=-1, stderr=last_words, pass_fds=(memory_fd,))
+
+    monkeypatch.setattr("playerscore_worker.frames._start", start)
+    with pytest.raises(VideoError) as refused:
+        probe(match.video)
 
     assert refused.value.code == "VIDEO_DECODE_CRASH"
 

@@ -26,13 +26,14 @@ from typing import IO, Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from playerscore.errors import VideoError
+from playerscore.errors import CATALOGUE, VideoError
 from playerscore_worker.cpus import cpu_limit
 
 Image = NDArray[np.uint8]
 
 # Enough to let the decoder run ahead of a slow frame, few enough to stay small at 4K.
 SLOTS: Final = 4
+MAX_LINE_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -175,12 +176,16 @@ class Decoder:
         raise VideoError("VIDEO_TOO_LARGE", f"the video has more than {self.limits.max_frames} frames")
 
     def _take(self, answer: dict[str, Any]) -> Frame:
-        height, width, slot = answer["height"], answer["width"], answer["frame"]
-        size = height * width * 3
-        shared = np.frombuffer(self._ring, np.uint8, size, slot * self._slot_bytes)
-        image = shared.reshape(height, width, 3).copy()
+        try:
+            height, width, slot = answer["height"], answer["width"], answer["frame"]
+            size = height * width * 3
+            shared = np.frombuffer(self._ring, np.uint8, size, slot * self._slot_bytes)
+            image = shared.reshape(height, width, 3).copy()
+            frame = Frame(int(answer["index"]), float(answer["time"]), image)
+        except (KeyError, TypeError, ValueError) as error:
+            raise _nonsense() from error
         self._order(free=slot)
-        return Frame(answer["index"], answer["time"], image)
+        return frame
 
     def _open(self, path: Path) -> VideoInfo:
         limits = self.limits
@@ -192,7 +197,10 @@ class Decoder:
             threads=cpu_limit(),
             track=limits.track,
         )
-        info = VideoInfo(**self._next("info")["info"])
+        try:
+            info = VideoInfo(**self._next("info")["info"])
+        except TypeError as error:
+            raise _nonsense() from error
         if info.duration_sec > limits.max_duration_sec:
             raise VideoError("VIDEO_TOO_LARGE", f"the video is {info.duration_sec:.0f} s long")
         return info
@@ -229,9 +237,11 @@ class Decoder:
                 raise VideoError("VIDEO_DECODE_TIMEOUT", message)
             if not line:
                 raise self._died()
-            answer: dict[str, Any] = json.loads(line)
+            answer = _parsed(line)
             if "error" in answer:
-                raise VideoError(answer["error"], answer["message"])
+                if answer["error"] not in CATALOGUE:
+                    raise _nonsense()
+                raise VideoError(answer["error"], str(answer.get("message", "")))
             if any(kind in answer for kind in wanted):
                 return answer
 
@@ -242,6 +252,21 @@ class Decoder:
         reason = f"signal {-status}" if status < 0 else f"status {status}"
         tail = f": {words[-1][:160]}" if words else ""
         return VideoError("VIDEO_DECODE_CRASH", f"the decoder ended with {reason}{tail}")
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    """An answer of the child, which a hostile video may have taken over."""
+    try:
+        answer: dict[str, Any] = json.loads(line)
+        if isinstance(answer, dict):
+            return answer
+    except (ValueError, RecursionError) as error:
+        raise _nonsense() from error
+    raise _nonsense()
+
+
+def _nonsense() -> VideoError:
+    return VideoError("VIDEO_DECODE_CRASH", "the decoder answers nonsense")
 
 
 class _Lines:
@@ -262,6 +287,8 @@ class _Lines:
             if not chunk:
                 return b""
             self._buffer += chunk
+            if len(self._buffer) > MAX_LINE_BYTES:
+                raise _nonsense()
         line, self._buffer = self._buffer.split(b"\n", 1)
         return line
 
