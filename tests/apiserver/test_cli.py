@@ -282,12 +282,15 @@ def test_a_dry_run_judges_and_stores_nothing(desk: Desk, lab: Lab, still: str, h
     printed = json.loads(desk.ok("pick", still, "--best", "--dry-run", how, "-o", "json"))
     refused = desk.run("enqueue", still, "--dry-run", how)
     created = desk.ok("create", "cli-never", "--video", VIDEO_URI, "--dry-run", how)
+    angle = ("--video", VIDEO_URI, "--video-track", "2", "--dry-run", how, "-o", "json")
+    second = json.loads(desk.ok("create", "cli-never", *angle))
     wrong = desk.run("create", "cli-never", "--video", "no uri", "--dry-run", how)
 
     assert picked == f"scoringjob/{still}  WAITING_FOR_TARGET_CONFIRMATION{suffix}\n"
     assert printed["spec"]["target"]["confirmed"] is False
     assert (refused.returncode, "NOT_READY" in refused.stderr) == (REFUSED, True)
     assert created == f"scoringjob/cli-never  EXTRACTING_PREVIEW{suffix}\n"
+    assert second["spec"]["video"] == {"uri": VIDEO_URI, "track": 2}
     assert (wrong.returncode, "video.uri" in wrong.stderr) == (REFUSED, True)
     assert desk.run("get", "cli-never").returncode == NOT_FOUND
     assert lab.stored(still) == before

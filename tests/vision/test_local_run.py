@@ -139,6 +139,13 @@ def test_a_video_whose_name_is_no_text_is_read(tmp_path: Path) -> None:
     assert (done.returncode, "VIDEO_NO_PERSON" in done.stderr) == (REFUSED, True), done.stderr
 
 
+def test_a_picture_track_that_is_not_there_is_named(tmp_path: Path) -> None:
+    done = run(write(Kind("a.mkv"), tmp_path), tmp_path / "out", "--track", "3")
+
+    assert (done.returncode, "VIDEO_TRACK_NOT_FOUND" in done.stderr) == (REFUSED, True), done.stderr
+    assert "track 3 (spec.video.track): the file has 1" in " ".join(done.stderr.split())
+
+
 def test_a_video_is_read_from_a_pipe(tmp_path: Path) -> None:
     content = write(Kind("a.mkv"), tmp_path).read_bytes()
 

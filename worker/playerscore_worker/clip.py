@@ -31,6 +31,8 @@ from playerscore_worker.settings import ArtifactSettings
 CAPTION_SEC: Final = 1.0
 MAX_CAPTIONS: Final = 2
 KEY_FRAME_SEC: Final = 4
+# A job has at most 32 artifacts, and each piece may come twice.
+MAX_PIECES: Final = 10
 POSTER_QUALITY: Final = 85
 # What a picture of these clips takes, and how far a file may be filled: rate control is no exact art.
 BITS_PER_PIXEL: Final = 0.12
@@ -83,7 +85,7 @@ def write(
     """
     chosen, clip = settings or ArtifactSettings(), Clip()
     begin, end = range_of(path, chosen.clip_seconds)
-    parts = max(1, int(np.ceil((end - begin) / chosen.clip_piece_seconds - 1e-6)))
+    parts = min(MAX_PIECES, max(1, int(np.ceil((end - begin) / chosen.clip_piece_seconds - 1e-6))))
     fps = min(chosen.clip_fps, path.fps)
     scale = min(1.0, chosen.clip_width_px / path.width)
     pictures = _annotated(video, path, log, (begin, end), fps, scale, limits)

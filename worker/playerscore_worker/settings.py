@@ -41,7 +41,7 @@ class ArtifactSettings(BaseSettings):
     clip_seconds: float = Field(default=14_400, gt=0)
     """How much of what was followed the clip shows at most, with the confirmed frame in it."""
     clip_piece_seconds: float = Field(default=600, gt=0)
-    """A longer clip is written in pieces of about so long (`clip-01.mp4` and so on)."""
+    """A longer clip is written in pieces of about so long (`clip-01.mp4` and so on), at most ten of them."""
     clip_piece_megabytes: float = Field(default=32, gt=0, le=60)
     """A piece's pictures are made coarser so that it stays below this."""
     clip_width_px: int = Field(default=640, ge=64, le=3840)

@@ -76,6 +76,8 @@ def _detector_of(runtime: Path) -> Detector:
 )
 @click.option(
     "--track",
+    "--video-track",
+    "track",
     type=click.IntRange(1, 16),
     metavar="NUMBER",
     help="Picture track of the file, from 1; the largest by default.",

@@ -38,7 +38,10 @@ CASCADES: Final = {"background": "Background", "foreground": "Foreground", "orph
     help="YAML: the spec or a manifest; - is standard input.",
 )
 @click.option(
-    "--track", type=click.IntRange(1, 16), help="Picture track of the file; the largest by default."
+    "--video-track",
+    type=click.IntRange(1, 16),
+    metavar="NUMBER",
+    help="Picture track of the file, from 1; the largest by default.",
 )
 @click.option("--display-name", metavar="TEXT", help="A name for people.")
 @click.option("--runtime", metavar="NAME", shell_complete=complete.runtimes, help="The ScoringRuntime.")
@@ -74,7 +77,7 @@ def _manifest(name: str, given: Json) -> Json:
     metadata = {**(body.get("metadata") or {}), "name": name}
     if given["labels"]:
         metadata["labels"] = metadata.get("labels", {}) | dict(_label(text) for text in given["labels"])
-    video = {"uri": given["video"], "track": given["track"]}
+    video = {"uri": given["video"], "track": given["video_track"]}
     chosen = {
         "displayName": given["display_name"],
         "runtimeName": given["runtime"],

@@ -277,7 +277,7 @@ class Video:
             raise RefusedError("VIDEO_NOT_A_VIDEO", "the file has no video track")
         if track is not None:
             if track > len(videos):
-                text = f"there is no picture track {track}: the file has {len(videos)}"
+                text = f"there is no picture track {track} (spec.video.track): the file has {len(videos)}"
                 raise RefusedError("VIDEO_TRACK_NOT_FOUND", text)
             videos = [videos[track - 1]]
         known = [s for s in videos if s.codec_context is not None and s.codec_context.name in DECODERS]
