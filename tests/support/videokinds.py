@@ -244,6 +244,25 @@ def turned(degrees: int, camera: Callable[[Picture], Picture], flipped: bool = F
     return plain(Kind(name, setup=setup, turned=camera, **more))
 
 
+def turned_and_wide() -> Case:
+    def setup(stream: Any) -> None:
+        stream.set_display_rotation(90)
+        stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
+
+    upright = Kind("a.mp4", setup=setup, turned=lambda image: np.rot90(image, -1))
+    return plain(upright, size=(SIZE[0], SIZE[1] * 4 // 3))
+
+
+def scrambled(content: bytes) -> bytes:
+    """A transport stream whose pictures nobody has the key to."""
+    made = bytearray(content)
+    for at in range(0, len(made), 188):
+        if bytes(made[at + 1 : at + 3]) in {b"\x01\x00", b"\x41\x00"}:
+            made[at + 3] |= 0xC0
+            made[at + 60 : at + 188] = bytes((x * 7 + 13) & 255 for x in made[at + 60 : at + 188])
+    return bytes(made)
+
+
 def shaped(name: str, aspect: Fraction, **more: Any) -> Case:
     """Of pixels that are not square."""
 
@@ -582,6 +601,7 @@ CASES: dict[str, Case] = {
     "HEVC of 10 bits": plain(Kind("a.mp4", "libx265", "yuv420p10le", options=X265)),
     "HEVC of 12 bits": plain(Kind("a.mp4", "libx265", "yuv420p12le", options=X265)),
     "HEVC, 4:2:2 of 10 bits": plain(Kind("a.mov", "libx265", "yuv422p10le", options=X265)),
+    "HEVC of fields": plain(Kind("a.ts", "libx265", options={"x265-params": "log-level=none:keyint=10:interlace=tff"})),
     "HEVC with open groups": plain(Kind("a.mp4", "libx265", options={"x265-params": "log-level=none:keyint=10:open-gop=1"})),
     "H.264 of 10 bits, 4:2:2": plain(Kind("a.mov", pix_fmt="yuv422p10le")),
     "H.264, 4:4:4": plain(Kind("a.mp4", pix_fmt="yuv444p")),
@@ -593,6 +613,7 @@ CASES: dict[str, Case] = {
     "MPEG-4, quarter pixels": plain(Kind("a.avi", "mpeg4", options={"flags": "+qpel+mv4"})),
     "QuickTime, Motion JPEG": plain(Kind("a.mov", "mjpeg", JPEG)),
     "QuickTime, DNxHR": plain(Kind("a.mov", "dnxhd", "yuv422p", options=DNXHR, size=WIDE)),
+    "QuickTime, interlaced DNxHD": plain(Kind("a.mov", "dnxhd", "yuv422p", options={"b": "120M", "flags": "+ildct"}, size=(1920, 1080), pictures=4)),
     "QuickTime, DNxHR of 10 bits": plain(Kind("a.mov", "dnxhd", "yuv422p10le", options={"profile": "dnxhr_hqx"}, size=WIDE)),
     "QuickTime, ProRes": plain(Kind("a.mov", "prores_ks", "yuv422p10le")),
     "QuickTime, ProRes 4444 with alpha": plain(Kind("a.mov", "prores_ks", "yuva444p10le", options={"profile": "4444"})),
@@ -619,6 +640,7 @@ CASES: dict[str, Case] = {
     "mirrored, upside down": turned(180, lambda image: image[::-1], True),
     "HEVC of a phone, turned": turned(90, lambda image: np.rot90(image, -1), name="a.mov", codec="libx265", options=X265),
     "Matroska, turned": turned(270, lambda image: np.rot90(image, 1), name="a.mkv"),
+    "turned, of wide pixels": turned_and_wide(),
     "wide pixels": shaped("a.mp4", Fraction(4, 3)),
     "narrow pixels": shaped("a.mov", Fraction(1, 2)),
     "wide pixels, Matroska": shaped("a.mkv", Fraction(4, 3)),
@@ -643,6 +665,8 @@ CASES: dict[str, Case] = {
     "PQ at its peak": coloured((723, 512, 512), BT2020, curve=PQ, bgr=(255, 255, 255)),
     # Time.
     "a picture each two seconds": plain(Kind("a.mp4", fps=Fraction(1, 2))),
+    "a picture each two seconds, Matroska": plain(Kind("a.mkv", fps=Fraction(1, 2))),
+    "a picture each ten seconds": plain(Kind("a.mkv", fps=Fraction(1, 10), pictures=12)),
     "240 a second": plain(Kind("a.mp4", fps=Fraction(240))),
     "240 a second, in thousandths": plain(Kind("a.mkv", fps=Fraction(240))),
     "29.97 a second, in thousandths": plain(Kind("a.mkv", fps=Fraction(30_000, 1001))),
@@ -700,6 +724,10 @@ CASES: dict[str, Case] = {
     "raw DV": refused(Kind("a.dv", "dvvideo", size=(720, 576)), "VIDEO_NOT_A_VIDEO", SUM),
     "raw H.264": refused(Kind("a.h264"), "VIDEO_NOT_A_VIDEO", SUM),
     "encrypted": Case(ciphered, Refused("VIDEO_UNSUPPORTED", "encrypted")),
+    "scrambled, as pay television": edited(Kind("a.ts"), scrambled, Refused("VIDEO_DECODE_FAILED", "decoded")),
+    "cut off within its index": edited(Kind("a.mp4", muxer={"movflags": "faststart"}), lambda content: content[: content.index(b"moov") + 300], Refused("VIDEO_TRUNCATED", "cut off")),
+    "UT Video": refused(Kind("a.avi", "utvideo"), "VIDEO_UNSUPPORTED", "utvideo"),
+    "DivX 3": refused(Kind("a.avi", "msmpeg4"), "VIDEO_UNSUPPORTED", "msmpeg4"),
     "only sound": Case(only_sound, Refused("VIDEO_NOT_A_VIDEO", "no video track")),
     "pictures beyond the limit": refused(Kind("a.mp4", size=(4800, 2400), pictures=2), "VIDEO_TOO_LARGE", "4800x2400"),
     "nothing": given("a.mp4", b"", "VIDEO_EMPTY", "empty"),

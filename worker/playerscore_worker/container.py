@@ -85,6 +85,9 @@ def _check_boxes(boxes: "_Boxes", size: int) -> None:
     for box in boxes.within(0, size):
         kinds.add(box.kind)
         if box.kind == b"moov":
+            if box.end > size:
+                words = "The file ends within its index (moov): it was cut off"
+                raise VideoError("VIDEO_TRUNCATED", words, field=FIELD)
             references = list(boxes.references(box, size))
             if references and all(references):
                 raise VideoError("VIDEO_UNSUPPORTED", "The movie's pictures lie in another file", field=FIELD)

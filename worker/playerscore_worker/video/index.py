@@ -178,6 +178,10 @@ def _lasting(duration: Ints, first: NDArray[np.bool_], packet: int) -> int:
 def _without_gaps(dts: Ints, pts: Ints, duration: Ints) -> Ints:
     """When each packet is decoded; where the file does not say, after the one before it."""
     stamps = np.where(dts == NO_STAMP, pts, dts)
+    first = int(np.argmax(dts != NO_STAMP)) if len(dts) else 0
+    if first:
+        # Before the first that is known: a time of showing would lie after it.
+        stamps[:first] = dts[first] - np.cumsum(duration[:first][::-1])[::-1]
     known = stamps != NO_STAMP
     if not known.any():
         known, stamps = np.arange(len(stamps)) == 0, np.zeros_like(stamps)
