@@ -41,7 +41,13 @@ def kinds() -> Json:
         "right": round(1 - len(wrong) / len(verdicts), 4),
         "silent_or_traceback": sum(verdict.silent for verdict in verdicts.values()),
     }
-    return {"command": "make bench-videos", "figures": figures, "wrong": wrong, "names": list(CASES)}
+    return {
+        "command": "make bench-videos",
+        "machine": machine.described(),
+        "figures": figures,
+        "wrong": wrong,
+        "names": list(CASES),
+    }
 
 
 def fuzz(seconds: float, seed: int) -> Json:
@@ -70,7 +76,7 @@ def fuzz(seconds: float, seed: int) -> Json:
         "fuzz_files": told.total(),
         "fuzz_seed": seed,
     }
-    return {"figures": figures, "fuzz": {"corpus": len(corpus), "told": dict(told), "slowest_seconds": round(slowest, 1), "faults": faults}}  # fmt: skip
+    return {"figures": figures, "fuzz": {"corpus": len(corpus), "told": dict(told), "machine": machine.described(), "slowest_seconds": round(slowest, 1), "faults": faults}}  # fmt: skip
 
 
 def _content(name: str, folder: Path) -> bytes:
@@ -85,12 +91,11 @@ def main() -> int:
     parser.add_argument("--fuzz", type=float, metavar="SECONDS", help="damage videos for so long instead")
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
-    before: Json = json.loads(RESULT.read_text()) if RESULT.exists() else {"figures": {}}
     made = kinds() if chosen.fuzz is None else fuzz(chosen.fuzz, chosen.seed)
+    before: Json = json.loads(RESULT.read_text()) if RESULT.exists() else {"figures": {}}
     written = {
         **before,
         **made,
-        "machine": machine.described(),
         "figures": before["figures"] | made["figures"],
     }
     RESULT.write_text(json.dumps(written, indent=1) + "\n")
