@@ -6,7 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 Label = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", min_length=1, max_length=63)]
-Quantity = Annotated[str, Field(pattern=r"^[0-9.]+([numkMGTPE]i?|[eE][0-9]+)?$", min_length=1, max_length=32)]
+Quantity = Annotated[
+    str, Field(pattern=r"^[0-9.]+([numkMGTPE]|[KMGTPE]i|[eE][0-9]+)?$", min_length=1, max_length=32)
+]
 
 
 def rules(*pairs: tuple[str, str]) -> dict[str, Any]:

@@ -109,6 +109,10 @@ FRAMES_PER_SECOND = Histogram(
     buckets=(0.5, 1, 2.5, 5, 10, 25, 50, 100, 250),
 )
 LEADER = Gauge("scoringjob_operator_leader", "1 while this replica leads.")
+RUNTIMES_UNAPPLIED = Gauge(
+    "scoringjob_operator_runtimes_unapplied",
+    "1 while the leader cannot apply the release's ScoringRuntimes, or cannot delete one that left the release.",
+)
 LOOP_LAG = Gauge("scoringjob_operator_loop_lag_seconds", "How late the event loop runs its timers.")
 EVENT_AGE = Gauge(
     "scoringjob_operator_event_age_seconds",

@@ -14,6 +14,7 @@ from typing import Any, Final
 import structlog
 
 from playerscore import names
+from playerscore_operator import metrics
 from playerscore_operator.cluster import MERGE_PATCH, ApiError, Cluster
 
 Json = dict[str, Any]
@@ -69,10 +70,12 @@ class Runtimes:
         try:
             await self.apply()
         except (ApiError, OSError, ValueError) as error:
+            metrics.RUNTIMES_UNAPPLIED.set(1)
             log.warning("runtimes not applied", error=str(error)[:500], retry_in_seconds=retry)
             if self.trouble:
                 self.trouble = f"the release's runtimes are not applied yet: {error}"
             return retry, min(2 * retry, LONGEST_RETRY_SECONDS)
+        metrics.RUNTIMES_UNAPPLIED.set(0)
         self.trouble = ""
         return self._resync_seconds, CALM_SECONDS
 

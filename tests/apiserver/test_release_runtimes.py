@@ -73,6 +73,11 @@ class Release(Lab):
             return 0, str(error)
         return answer.status_code, answer.text
 
+    def unapplied(self) -> bool:
+        """Whether the metric of the alert says so."""
+        text = httpx.get(f"http://127.0.0.1:{self.port}/metrics").text
+        return "\nscoringjob_operator_runtimes_unapplied 1.0" in text
+
     def runtimes(self) -> dict[str, Json]:
         found = json.loads(self.plane.kubectl("get", "scoringruntimes", "-o", "json"))["items"]
         return {item["metadata"]["name"]: item for item in found}
@@ -99,8 +104,10 @@ def test_the_operator_is_ready_when_the_runtimes_are_there(release: Release) -> 
     release.begin()
     release.until(lambda: release.readiness()[0] == 503)
     release.until(lambda: "not applied yet" in release.readiness()[1])
+    assert release.unapplied()
     release.plane.install_crds()
     release.until(release.is_ready)
+    assert not release.unapplied()
 
     cpu = release.runtimes()["cpu"]
     assert set(release.runtimes()) == {"cpu"}

@@ -5,12 +5,13 @@ cluster that runs already is used as it is; its tests make objects of their own 
 """
 
 import base64
+import contextlib
 import json
 import os
 import ssl
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -128,6 +129,26 @@ class Cluster:
     def children(self, job: Json, kind: str = "jobs") -> list[Json]:
         """The Jobs or pods that belong to a ScoringJob."""
         return self.labelled(kind, f"playerscore.dev/uid={job['metadata']['uid']}")
+
+    def on_node(self, *command: str) -> str:
+        """Standard output of a command on the cluster's one node. Raises CommandError when it fails."""
+        node = self.kubectl("get", "nodes", "-o", "jsonpath={.items[0].metadata.name}")
+        docker = 'eval "$(cluster/docker.sh env)" && exec docker exec "$@"'
+        return run("bash", "-c", docker, "bash", node, *command)
+
+    @contextlib.contextmanager
+    def without(self, deployment: str) -> Iterator[None]:
+        """A part of the release is away; afterwards it is ready again."""
+        here, name = ("-n", SYSTEM_NAMESPACE), f"deployment/{deployment}"
+        count = self.kubectl(*here, "get", name, "-o", "jsonpath={.spec.replicas}")
+        self.kubectl(*here, "scale", name, "--replicas=0")
+        try:
+            gone = ("--for=delete", "pod", "-l", f"app.kubernetes.io/component={deployment.split('-')[-1]}")
+            self.kubectl(*here, "wait", *gone, "--timeout=60s")
+            yield
+        finally:
+            self.kubectl(*here, "scale", name, f"--replicas={count}")
+            self.kubectl(*here, "rollout", "status", name, "--timeout=180s")
 
     def token(self, account: str, *more: str, namespace: str = JOBS_NAMESPACE) -> str:
         return self.kubectl("-n", namespace, "create", "token", account, *more).strip()

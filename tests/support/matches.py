@@ -46,6 +46,17 @@ class Match:
         return float(np.mean(hits))
 
 
+def somebody(truth: Truth) -> dict[str, float]:
+    """The box, on the first frame, of the person who is seen best over the whole clip; as `bbox` of a spec."""
+
+    def seen(person_id: int) -> float:
+        return float(np.nan_to_num(truth.visible(person_id)).mean()) * bool(truth.in_picture(person_id)[0])
+
+    best = max((person.id for person in truth.people), key=seen)
+    x, y, w, h = (round(float(value), 4) for value in truth.boxes(best)[0])
+    return {"x": x, "y": y, "w": w, "h": h}
+
+
 def render(folder: Path, **settings: float) -> Match:
     clip = render_clip(ClipSettings(**SIZE, **settings), folder)  # type: ignore[arg-type]
     return Match(clip.video, load_truth(clip.truth))

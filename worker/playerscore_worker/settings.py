@@ -6,13 +6,14 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from playerscore.listening import authority
+
 TOKENS = Path("/var/run/secrets/playerscore")
 
 
 def _in_cluster() -> str:
     host = os.environ.get("KUBERNETES_SERVICE_HOST", "kubernetes.default.svc")
-    shown = f"[{host}]" if ":" in host else host
-    return f"https://{shown}:{os.environ.get('KUBERNETES_SERVICE_PORT', '443')}"
+    return f"https://{authority(host, os.environ.get('KUBERNETES_SERVICE_PORT', '443'))}"
 
 
 class ReportSettings(BaseSettings):
