@@ -102,13 +102,22 @@ def print_result(result: Result) -> None:
     out.print(table)
     seen = result.signals
     out.print(
-        f"{result.method}: of {seen.analysed_sec:.1f} s certain {seen.certain_sec:.1f}, "
-        f"uncertain {seen.uncertain_sec:.1f}, lost {seen.lost_sec:.1f}; "
-        f"{seen.doubtful_encounters} of {seen.encounters} encounters doubtful"
+        f"{result.method}: of {seen.analysed_sec:.1f} s certain {_seconds(seen.certain_sec)}, "
+        f"uncertain {_seconds(seen.uncertain_sec)}, lost {_seconds(seen.lost_sec)}; "
+        f"{_count(seen.doubtful_encounters)} of {_count(seen.encounters)} encounters doubtful"
         + (" (target forced)" if result.target_forced else "")
     )
     for warning in result.warnings or []:
         out.print(f"Warning: {warning.code}: {warning.message}", markup=False)
+
+
+def _seconds(value: float | None) -> str:
+    """What an older worker did not measure is a question mark."""
+    return "?" if value is None else f"{value:.1f}"
+
+
+def _count(value: int | None) -> str:
+    return "?" if value is None else str(value)
 
 
 def print_decisions(decisions: Sequence[Decision], log: DecisionLog) -> None:

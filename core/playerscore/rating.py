@@ -68,8 +68,11 @@ class _Flow(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-class Signals(_Flow):
-    """What was measured along the player's path; units are in the names, h is his height in the picture."""
+class StoredSignals(_Flow):
+    """What was measured along the player's path; units are in the names, h is his height in the picture.
+
+    What workers of 0.1.0 did not measure is absent in their results, which are taken all the same.
+    """
 
     analysed_sec: Positive
     """Length of the analysed part of the video, seconds."""
@@ -77,19 +80,19 @@ class Signals(_Flow):
     """Number of frames that the follower looked at."""
     supported_share: Share
     """Share of sampled frames in which a detection supported the player's box (coverage)."""
-    certain_sec: Positive
+    certain_sec: Positive | None = None
     """Seconds in which he was seen and is with fair certainty (.9) the confirmed one."""
-    uncertain_sec: Positive
+    uncertain_sec: Positive | None = None
     """Seconds in which his place is a guess between two sights, or he may as well be somebody else."""
-    lost_sec: Positive
+    lost_sec: Positive | None = None
     """Seconds in which nobody is taken for him."""
-    away_sec: Positive
+    away_sec: Positive | None = None
     """Of the lost seconds, those in which he need not be in the picture: after he left it, and in other shots."""
-    certainty: Share
+    certainty: Share | None = None
     """Mean probability, where he has a place, that it is the confirmed one's: what the encounters left of it."""
-    encounters: Annotated[int, Field(ge=0, le=10**9)]
+    encounters: Annotated[int, Field(ge=0, le=10**9)] | None = None
     """How often he could have been exchanged or somebody could have been taken for him: crossings, losses, cuts."""
-    doubtful_encounters: Annotated[int, Field(ge=0, le=10**9)]
+    doubtful_encounters: Annotated[int, Field(ge=0, le=10**9)] | None = None
     """Those of them that were decided with less than fair certainty, or not at all."""
     lost_segments: Annotated[int, Field(ge=0, le=10**9)]
     """How often the player was lost."""
@@ -107,6 +110,18 @@ class Signals(_Flow):
     """95th percentile of the camera-compensated acceleration, body heights per second squared."""
     height_jitter: Share
     """Median relative change of the box height between neighbouring supported frames."""
+
+
+class Signals(StoredSignals):
+    """All of them, as today's workers measure them and as the rating takes them."""
+
+    certain_sec: Positive
+    uncertain_sec: Positive
+    lost_sec: Positive
+    away_sec: Positive
+    certainty: Share
+    encounters: Annotated[int, Field(ge=0, le=10**9)]
+    doubtful_encounters: Annotated[int, Field(ge=0, le=10**9)]
 
 
 class Radar(_Flow):

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field
 from playerscore.geometry import Box
 from playerscore.names import NAME_MAX, Step
 from playerscore.podtemplate import PodTemplate, Resources, Strict, Toleration
-from playerscore.rating import Radar, Score, Signals
+from playerscore.rating import Radar, Score, StoredSignals
 from playerscore.schema import FlowModel, KubeModel, Label, list_map, rules
 
 MAX_FRAMES: Final = 16
@@ -320,7 +320,7 @@ class Result(FlowModel):
     radar: Radar
     method: Annotated[str, Field(min_length=1, max_length=64)]
     """`vision-mvp` from tracking signals alone, `football-metrics` with a calibrated pitch."""
-    signals: Signals
+    signals: StoredSignals
     target_forced: bool
     target_iou: Unit | None = None
     """IoU of the confirmed box with the picked track; absent where it could not be judged."""

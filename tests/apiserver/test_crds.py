@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from builders import make_preview, make_ready_spec, make_result, make_runtime, make_spec, manifest
-from controlplane import ControlPlane
+from controlplane import ROOT, ControlPlane
 from playerscore.names import NAME_MAX
 from playerscore.resources import ScoringJob, ScoringRuntime
 
@@ -240,3 +240,17 @@ def test_a_frontend_lists_by_step_on_the_server(plane: ControlPlane) -> None:
     found = plane.kubectl("get", "sj", "--field-selector=status.progress.step=COMPLETED", "-o", "name")
 
     assert found.strip() == "scoringjob.playerscore.dev/match-1"
+
+
+def test_what_workers_of_the_first_release_report_is_stored(plane: ControlPlane) -> None:
+    """While the release is upgraded, pods of the old one write into the new definition."""
+    reports = json.loads((ROOT / "tests/support/reports-0.1.0.json").read_text())
+    plane.kubectl("create", "-f", "-", stdin=json.dumps(job()))
+    plane.kubectl(
+        *("patch", "scoringjob", "match-1", "--subresource=status", "--type=merge"),
+        *("-p", json.dumps({"status": reports})),
+    )
+    stored = json.loads(plane.kubectl("get", "scoringjob", "match-1", "-o", "json"))["status"]
+    plane.kubectl("delete", "scoringjob", "match-1")
+
+    assert stored == reports

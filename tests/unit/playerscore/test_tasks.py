@@ -1,7 +1,7 @@
-"""What the operator tells a pod, between releases: written as the oldest workers read it, read by what is known.
+"""What operator and pod tell each other, between releases: written as the oldest workers read it, read by what is known.
 
 `tests/support/tasks-0.1.0.json` holds tasks as the operator of commit e9015b9 wrote them, before they had a version.
-Its workers refuse a task with any field that is not there.
+Its workers refuse a task with any field that is not there. `reports-0.1.0.json` holds what those workers report.
 """
 
 import copy
@@ -15,13 +15,15 @@ from builders import make_ready_spec, make_result, make_runtime, make_spec, make
 from controlplane import ROOT
 from playerscore import lenient
 from playerscore.errors import WorkerError
-from playerscore.resources import Result
+from playerscore.resources import Result, ScoringJobStatus
 from playerscore.tasks import TASK_VARIABLE, TASK_VERSION, VERSION_VARIABLE, read
+from playerscore_operator.children import result_of
 from playerscore_operator.manifests import analysis_job, preview_job
 from worlds import API, world
 
 Json = dict[str, Any]
 OLD: Json = json.loads((ROOT / "tests/support/tasks-0.1.0.json").read_text())
+REPORTS: Json = json.loads((ROOT / "tests/support/reports-0.1.0.json").read_text())
 WEIGHTS = {"uri": "https://models.example/yolo.pt", "sha256": "a" * 64}
 
 
@@ -51,6 +53,14 @@ def test_the_oldest_workers_are_told_what_they_know_and_nothing_more(name: str) 
 
     assert [json.loads(item[TASK_VARIABLE]) for item in found] == [OLD[name]] * 3
     assert [item[VERSION_VARIABLE] for item in found] == [str(TASK_VERSION)] * 3
+
+
+def test_what_the_oldest_workers_report_is_taken_as_it_is() -> None:
+    status = ScoringJobStatus.model_validate(REPORTS)
+    assert status.model_dump(mode="json", by_alias=True, exclude_none=True) == REPORTS
+
+    end = {"name": "analyze", "state": {"terminated": {"message": json.dumps(REPORTS["result"])}}}
+    assert result_of([{"status": {"containerStatuses": [end]}}]) == status.result
 
 
 @pytest.mark.parametrize("name", OLD)
