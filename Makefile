@@ -100,8 +100,8 @@ test-cluster: setup ## A real node, real images, the real chart
 	$(PYTEST) -m "not long" tests/cluster
 
 .PHONY: test-upgrade
-test-upgrade: setup ## The chart upgraded from an earlier commit and back, on a real node, while jobs run
-	$(PYTEST) tests/cluster/test_upgrade.py
+test-upgrade: setup ## The chart upgraded from an earlier commit and back, on a real node, while jobs run; the result into benchmarks/results
+	CLUSTERS_RESULT=benchmarks/results/clusters.json $(PYTEST) tests/cluster/test_upgrade.py
 
 .PHONY: gitops-testdata
 gitops-testdata: setup ## Write Argo CD's test cases from a real API server
@@ -151,7 +151,7 @@ krew: setup ## The plugin's archives and manifest for krew, for every platform, 
 
 .PHONY: bench-clusters
 bench-clusters: setup ## Jobs at every stage while API, store, node or registry are away (25 min), into benchmarks/results
-	eval "$$(cluster/docker.sh env)" && $(RUN) python benchmarks/clusters.py
+	$(RUN) python benchmarks/clusters.py
 
 .PHONY: bench-worker-speed
 bench-worker-speed: setup ## How fast a player is followed, beside decoding, detector and a tracker (90 min and more, quiet machine; MINUTES=n of match), into benchmarks/results

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -27,12 +28,10 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 from kubeletwords import corpus
 from livecluster import (
     JOBS_NAMESPACE,
-    SYSTEM_NAMESPACE,
     Cluster,
     best_track,
     condition,
     previewed,
-    run,
     step,
     until,
     upload,
@@ -41,7 +40,6 @@ from playerscore_clips.match import ClipSettings, render_clip
 from playerscore_operator import troubles
 
 RESULT = ROOT / "benchmarks" / "results" / "clusters.json"
-NODE = "playerscore-control-plane"
 KEPT_IMAGE = "playerscore.invalid/kept:1"
 ARTIFACTS = 6
 """Pictures, clip, track and log of decisions."""
@@ -64,15 +62,15 @@ class Jobs:
     def bring(self) -> None:
         """Each to its stage; the last ones just now."""
         for stage in ("enqueued", "analysing"):
-            self._cluster.create_job(self.name(stage), {"video": {"uri": self._uri}})
+            self._create(stage)
         for stage in ("enqueued", "analysing"):
             self._cluster.job_until(self.name(stage), previewed, PATIENCE_SECONDS)
         self._select("analysing")
         self._working("analysing")
-        self._cluster.create_job(self.name("previewing"), {"video": {"uri": self._uri}})
+        self._create("previewing")
         self._working("previewing")
         self._select("enqueued")
-        self._cluster.create_job(self.name("created"), {"video": {"uri": self._uri}})
+        self._create("created")
 
     def finish(self) -> list[Json]:
         """Pick for those that had no preview before; then how each ended."""
@@ -86,6 +84,10 @@ class Jobs:
         for stage in STAGES:
             names = ("scoringjob", self.name(stage), "--ignore-not-found")
             self._cluster.kubectl("-n", JOBS_NAMESPACE, "delete", *names)
+
+    def _create(self, stage: str) -> None:
+        spec = {"video": {"uri": self._uri}, "preview": {"frames": 2}}
+        self._cluster.create_job(self.name(stage), spec)
 
     def _select(self, stage: str) -> None:
         name = self.name(stage)
@@ -143,47 +145,35 @@ def _works(pod: Json) -> bool:
 
 
 @contextlib.contextmanager
-def _scaled_away(cluster: Cluster, deployment: str) -> Iterator[None]:
-    here = ("-n", SYSTEM_NAMESPACE)
-    count = cluster.kubectl(*here, "get", "deploy", deployment, "-o", "jsonpath={.spec.replicas}")
-    cluster.kubectl(*here, "scale", "deploy", deployment, "--replicas=0")
+def _kubelet_stopped(cluster: Cluster) -> Iterator[None]:
+    cluster.on_node("systemctl", "stop", "kubelet")
     try:
         yield
     finally:
-        cluster.kubectl(*here, "scale", "deploy", deployment, f"--replicas={count}")
-        cluster.kubectl(*here, "rollout", "status", "deploy", deployment, "--timeout=180s")
-
-
-@contextlib.contextmanager
-def _kubelet_stopped() -> Iterator[None]:
-    run("docker", "exec", NODE, "systemctl", "stop", "kubelet")
-    try:
-        yield
-    finally:
-        run("docker", "exec", NODE, "systemctl", "start", "kubelet")
+        cluster.on_node("systemctl", "start", "kubelet")
 
 
 @contextlib.contextmanager
 def _image_missing(cluster: Cluster) -> Iterator[None]:
     """The node has not got the worker's image any more, and no registry gives it."""
     image = "docker.io/" + cluster.get("scoringruntime", "cpu")["spec"]["image"]
-    images = ("docker", "exec", NODE, "ctr", "-n", "k8s.io", "images")
-    run(*images, "tag", "--force", image, KEPT_IMAGE)
-    run(*images, "rm", image)
+    images = ("ctr", "-n", "k8s.io", "images")
+    cluster.on_node(*images, "tag", "--force", image, KEPT_IMAGE)
+    cluster.on_node(*images, "rm", image)
     try:
         yield
     finally:
-        run(*images, "tag", "--force", KEPT_IMAGE, image)
-        run(*images, "rm", KEPT_IMAGE)
+        cluster.on_node(*images, "tag", "--force", KEPT_IMAGE, image)
+        cluster.on_node(*images, "rm", KEPT_IMAGE)
 
 
 def outages(cluster: Cluster) -> dict[str, AbstractContextManager[None]]:
     """What goes away, by name."""
     return {
-        "api": _scaled_away(cluster, "playerscore-api"),
-        "store": _scaled_away(cluster, "playerscore-store"),
-        "node": _kubelet_stopped(),
         "registry": _image_missing(cluster),
+        "node": _kubelet_stopped(cluster),
+        "store": cluster.without("playerscore-store"),
+        "api": cluster.without("playerscore-api"),
     }
 
 
@@ -201,23 +191,50 @@ def _video(client: httpx.Client) -> str:
         return upload(client, clip.video, f"outage-{secrets.token_hex(3)}.mp4")
 
 
-def _all(cluster: Cluster, uri: str, only: str | None) -> Json:
-    """How the jobs of each outage ended."""
-    rows: Json = {}
-    for name, outage in outages(cluster).items():
-        if only and name not in only.split(","):
-            continue
-        jobs = Jobs(cluster, uri)
-        try:
+def _all(cluster: Cluster, uri: str, only: str | None) -> int:
+    """Notes how the jobs of each outage ended; how many of them were lost."""
+    endings: list[Future[int]] = []
+    # The jobs of one outage end while those of the next are brought to their stages; all have ended before it begins.
+    with ThreadPoolExecutor(1) as pool:
+        for name, outage in outages(cluster).items():
+            if only and name not in only.split(","):
+                continue
+            jobs = Jobs(cluster, uri)
             jobs.bring()
+            wait(endings)
             with outage:
                 print(f"{name} is away for {AWAY_SECONDS:.0f} s", flush=True)
                 time.sleep(AWAY_SECONDS)
-            rows[name] = jobs.finish()
-            print(json.dumps(rows[name], indent=1), flush=True)
-        finally:
-            jobs.remove()
-    return rows
+            endings.append(pool.submit(_ended, jobs, name))
+    return sum(ending.result() for ending in endings)
+
+
+def _ended(jobs: Jobs, name: str) -> int:
+    """Notes how they ended, and removes them; how many were lost."""
+    try:
+        rows = jobs.finish()
+        print(name, json.dumps(rows, indent=1), flush=True)
+    finally:
+        jobs.remove()
+    _note({name: rows})
+    return _lost({name: rows})
+
+
+def _lost(outages: Json) -> int:
+    return sum(not job["kept"] for jobs in outages.values() for job in jobs)
+
+
+def _note(rows: Json) -> None:
+    known = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    ended = known.get("outages", {}) | rows
+    figures = known.get("figures", {}) | _messages() | {"jobs_lost_in_outages": _lost(ended)}
+    written = known | {
+        "command": "make bench-clusters",
+        "machine": machine.described(),
+        "figures": figures,
+        "outages": ended,
+    }
+    RESULT.write_text(json.dumps(written, indent=1) + "\n")
 
 
 def _messages() -> Json:
@@ -240,22 +257,9 @@ def main() -> int:
     # Four pods at once on two processors.
     _request(cluster, {"cpu": "50m", "memory": "256Mi"})
     try:
-        rows = _all(cluster, uri, chosen.only)
+        return int(_all(cluster, uri, chosen.only) > 0)
     finally:
         _request(cluster, None)
-    lost = sum(not job["kept"] for jobs in rows.values() for job in jobs)
-    known = json.loads(RESULT.read_text()) if RESULT.exists() else {}
-    figures = known.get("figures", {}) | _messages()
-    if rows:
-        figures["jobs_lost_in_outages"] = lost
-    written = known | {
-        "command": "make bench-clusters",
-        "machine": machine.described(),
-        "figures": figures,
-        "outages": known.get("outages", {}) | rows,
-    }
-    RESULT.write_text(json.dumps(written, indent=1) + "\n")
-    return int(lost > 0)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-import numpy as np
 import pytest
 
 from livecluster import ROOT, Cluster, condition, run, step
+from matches import somebody
 from playerscore_clips.match import Clip
-from playerscore_clips.truth import Truth, load_truth
+from playerscore_clips.truth import load_truth
 
 Json = dict[str, object]
 RUNTIME = "gpu-test"
@@ -44,7 +44,7 @@ def test_a_gpu_job_waits_for_a_gpu_and_then_runs(
         "target": {
             "frame_key": key,
             "time_sec": 0,
-            "bbox": _somebody(load_truth(clip.truth)),
+            "bbox": somebody(load_truth(clip.truth)),
             "confirmed": True,
         },
         "suspend": False,
@@ -69,14 +69,3 @@ def _why_not_running(job: dict[str, object]) -> str:
 
 def _offer(count: int) -> None:
     run(str(ROOT / "cluster" / "kind.sh"), "gpu", str(count))
-
-
-def _somebody(truth: Truth) -> Json:
-    """The box, on the first frame, of the person who is seen best over the whole clip."""
-
-    def seen(person_id: int) -> float:
-        return float(np.nan_to_num(truth.visible(person_id)).mean()) * bool(truth.in_picture(person_id)[0])
-
-    best = max((person.id for person in truth.people), key=seen)
-    x, y, w, h = (round(float(value), 4) for value in truth.boxes(best)[0])
-    return {"x": x, "y": y, "w": w, "h": h}

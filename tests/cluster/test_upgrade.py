@@ -5,6 +5,8 @@ the while. The same without nodes is tests/faults/test_29_versions_apart.py.
 """
 
 import contextlib
+import json
+import os
 import secrets
 import subprocess
 import threading
@@ -14,12 +16,13 @@ from pathlib import Path
 import pytest
 
 from livecluster import JOBS_NAMESPACE, ROOT, Cluster, CommandError, run, step
+from matches import somebody
 from playerscore_clips.match import Clip
 from playerscore_clips.truth import load_truth
 
 Json = dict[str, object]
 OLDER = "e9015b9"
-APART_SECONDS = 6.0
+APART_SECONDS = 10.0
 """Between two jobs: a small node ends them about as fast as they come."""
 
 
@@ -62,11 +65,11 @@ def test_an_upgrade_and_back_while_jobs_run_loses_none_and_runs_none_twice(
     cluster: Cluster, video_uri: str, clip: Clip, older: Path
 ) -> None:
     made: list[str] = []
-    box = _somebody(clip)
+    box = somebody(load_truth(clip.truth))
 
     def create() -> None:
         name = f"upgrade-{len(made)}-{secrets.token_hex(2)}"
-        spec: Json = {"video": {"uri": video_uri}}
+        spec: Json = {"video": {"uri": video_uri}, "preview": {"frames": 1}, "analysis": {"maxFps": 10}}
         if len(made) % 2:
             key = f"jobs/{name}/frames/frame_0001.jpg"
             target = {"frame_key": key, "time_sec": 0, "bbox": box, "confirmed": True}
@@ -83,22 +86,32 @@ def test_an_upgrade_and_back_while_jobs_run_loses_none_and_runs_none_twice(
     finally:
         install(ROOT)
     try:
-        for number, name in enumerate(made):
-            end = "COMPLETED" if number % 2 else "WAITING_FOR_PLAYER"
-            job = cluster.job_until(name, lambda job, end=end: step(job) in (end, "FAILED"), 600)
-            ran = job["status"]["run"]
-            assert step(job) == end, job["status"]
-            assert ran.get("attempt", 1) == ran.get("previewAttempt", 1) == 1, ran
-            assert not ran.get("failures"), ran
-            assert len(cluster.children(job, "pods")) == len(cluster.children(job)) == 1, name
         assert made
+        found = [
+            _lost(cluster, name, "COMPLETED" if number % 2 else "WAITING_FOR_PLAYER")
+            for number, name in enumerate(made)
+        ]
     finally:
         cluster.kubectl("-n", JOBS_NAMESPACE, "delete", "scoringjob", *made, "--wait=false")
+    _note(found)
+    assert not any(found), [words for words in found if words]
 
 
-def _somebody(clip: Clip) -> Json:
-    """The box of a person who is in the first frame."""
-    truth = load_truth(clip.truth)
-    person = next(item for item in truth.people if truth.in_picture(item.id)[0])
-    x, y, w, h = (round(float(value), 4) for value in truth.boxes(person.id)[0])
-    return {"x": x, "y": y, "w": w, "h": h}
+def _lost(cluster: Cluster, name: str, end: str) -> str:
+    """What speaks against a job: it has not ended well by itself, or something ran twice; empty when nothing does."""
+    job = cluster.job_until(name, lambda job: step(job) in (end, "FAILED"), 600)
+    ran, jobs, pods = job["status"]["run"], cluster.children(job), cluster.children(job, "pods")
+    once = ran.get("attempt", 1) == ran.get("previewAttempt", 1) == len(pods) == len(jobs) == 1
+    if step(job) == end and once and not ran.get("failures"):
+        return ""
+    return f"{name}: {json.dumps(job['status'])}; {len(jobs)} Jobs, {len(pods)} pods"
+
+
+def _note(found: list[str]) -> None:
+    """Keep the numbers where CLUSTERS_RESULT says."""
+    if path := os.environ.get("CLUSTERS_RESULT"):
+        file = Path(path)
+        known = json.loads(file.read_text()) if file.exists() else {"figures": {}}
+        known["figures"]["jobs_lost_in_upgrade"] = sum(map(bool, found))
+        known["upgrade"] = {"jobs": len(found), "from": OLDER}
+        file.write_text(json.dumps(known, indent=1) + "\n")
