@@ -26,6 +26,18 @@ logged() {
   die "'$*' failed, see $log"
 }
 
+# living TEXT COMMAND...: says every half minute that it goes on.
+living() {
+  local text=$1 begin=$SECONDS watch
+  shift
+  # A wait of the shell's own leaves no process behind that holds an output open; `kill -0`: this script may end early.
+  (until read -rt 30 <> <(:) || ! kill -0 $$ 2>/dev/null; do say "$text: $((SECONDS - begin)) s so far"; done) \
+    >/dev/null 7>&- 8>&- 9>&- &
+  watch=$!
+  "$@"
+  kill "$watch" 2>/dev/null || true
+}
+
 # hash_of PATH...: 12 hex digits over the content of files and folders, which are
 # named from the repository's root so that every checkout gets the same.
 hash_of() {

@@ -11,12 +11,14 @@ KUBE_FLAGS="-X $STAMP.gitVersion=$KUBERNETES_VERSION -X $STAMP.gitMajor=1"
 KUBE_FLAGS+=" -X $STAMP.gitMinor=$(cut -d. -f2 <<<"$KUBERNETES_VERSION")"
 
 # describe NAME: sets group (folder of its module), version, module (whose version
-# it is), package, and seconds (a cold build on 2 cores, nothing else running).
+# it is), package, and seconds (a cold build on 2 cores; a sibling that was built before saves most of it).
 describe() {
   case $1 in
-    kube-apiserver) kubernetes "$1" 200 ;;
+    kube-apiserver) kubernetes "$1" 360 ;;
     kube-controller-manager) kubernetes "$1" 60 ;;
-    kubectl | kubelet | kubeadm | kube-scheduler | kube-proxy) kubernetes "$1" 25 ;;
+    kubectl) kubernetes "$1" 270 ;;
+    kubelet) kubernetes "$1" 590 ;;
+    kubeadm | kube-scheduler | kube-proxy) kubernetes "$1" 25 ;;
     etcd) tool etcd "$ETCD_VERSION" go.etcd.io/etcd/server/v3 ./cmd/etcd 55 ;;
     kind) tool kind "$KIND_VERSION" sigs.k8s.io/kind sigs.k8s.io/kind 15 ;;
     helm) tool helm "$HELM_VERSION" helm.sh/helm/v4 helm.sh/helm/v4/cmd/helm 180 ;;
@@ -91,7 +93,7 @@ build() {
   local flags="-s -w"
   [ "$group" != kubernetes ] || flags+=" $KUBE_FLAGS"
   say "building $name $version (about $seconds s when nothing is cached)"
-  logged "build-$name" env -C "$CLUSTER_DIR/gomod/$group" CGO_ENABLED=0 GOFLAGS=-buildvcs=false \
+  living "building $name" logged "build-$name" env -C "$CLUSTER_DIR/gomod/$group" CGO_ENABLED=0 GOFLAGS=-buildvcs=false \
     nice "$BIN/go" build -trimpath -tags "no_btrfs no_devmapper no_zfs remove_all_sd" \
     -ldflags "$flags" \
     -o "$target.part" "$package"

@@ -38,6 +38,7 @@ spec:
     containers:
       analyze: {resources: {requests: {cpu: "4", memory: 8Gi}, limits: {memory: 16Gi}}}
     workVolume: {type: Ephemeral, storageClassName: fast}
+    trustedCa: {configMap: authorities}       # likewise; a private store's, or the API's with TLS of its own
     env: [{name: HTTPS_PROXY, value: "http://proxy.example:3128"}]
   preview:
     template:                        # of previews, in the place of the one above

@@ -93,7 +93,7 @@ build() {
   if ! exists "$image"; then
     if [ "$name" != store ] && [ -s "$ca" ]; then cp -L "$ca" "$context/ca-bundle.pem"; fi
     say "building $image (about $(seconds "$name") s when nothing is cached)"
-    logged "image-$name" run_build "$image" "$name" "$context"
+    living "building $image" logged "image-$name" run_build "$image" "$name" "$context"
     say "built $image in $((SECONDS - begin)) s"
   fi
   echo "$image"

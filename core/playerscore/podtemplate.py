@@ -260,6 +260,15 @@ class WorkVolume(Strict):
     """Of the claim; the cluster's default when absent."""
 
 
+class TrustedCa(Strict):
+    """Private authorities, which no image knows: of a store, of the API with TLS of its own, of a proxy."""
+
+    config_map: Name
+    """A ConfigMap in the namespace of the job; cert-manager's trust-manager puts such a one into each."""
+    key: Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]+$", min_length=1, max_length=253)] = "ca.crt"
+    """The key that holds the PEM."""
+
+
 class UserIds(Strict):
     """Who the pod's processes are; an id that is absent here is the cluster's to choose (OpenShift)."""
 
@@ -301,6 +310,8 @@ class PodTemplate(Strict):
     containers: ContainerTemplates | None = None
     """What each container of a worker's pod asks for."""
     work_volume: WorkVolume | None = None
+    trusted_ca: TrustedCa | None = None
+    """What connections to store, API and sources trust, beside the public authorities."""
     env: Annotated[list[Variable], Field(max_length=MOST, json_schema_extra=list_map("name"))] | None = None
     """Further variables of all three containers. Whoever may read the runtime reads them."""
     security_context: UserIds | None = None

@@ -20,6 +20,8 @@ from playerscore.resources import Analysis, Detector, PreviewSettings, Target, V
 TASK_VARIABLE: Final = "PLAYERSCORE_TASK"
 VERSION_VARIABLE: Final = "PLAYERSCORE_TASK_VERSION"
 """Absent before there were versions: then it is 1."""
+TRUST_VARIABLE: Final = "PLAYERSCORE_TRUSTED_CA_FILE"
+"""Names a PEM of authorities that are trusted beside the public ones; absent where there are none."""
 TASK_VERSION: Final = 1
 EXIT_DONE: Final = 0
 EXIT_BAD_INPUT: Final = 42

@@ -22,6 +22,7 @@ from playerscore.tasks import (
     PreviewTask,
 )
 from playerscore_operator import podtemplates, probe
+from playerscore_operator.children import MAIN_CONTAINER
 from playerscore_operator.observe import Observed
 
 Json = dict[str, Any]
@@ -214,6 +215,8 @@ def _container(
     name: str, verb: str, runtime: ScoringRuntimeSpec, task: PodTask, accelerator: Accelerator | None = None
 ) -> Json:
     template = podtemplates.template_of(runtime, task)
+    # What decodes a stranger's video speaks to nobody.
+    _, mounts, variables = podtemplates.trust(template if name != MAIN_CONTAINER else PodTemplate())
     return {
         "name": name,
         "image": runtime.image,
@@ -222,19 +225,24 @@ def _container(
             *podtemplates.environment(template),
             {"name": TASK_VARIABLE, "value": task.model_dump_json(by_alias=True, exclude_none=True)},
             {"name": VERSION_VARIABLE, "value": str(TASK_VERSION)},
+            *variables,
             {"name": "HOME", "value": "/tmp"},  # noqa: S108 - an emptyDir of the pod's own
             {"name": "MPLCONFIGDIR", "value": "/tmp"},  # noqa: S108 - the same
         ],
         "resources": podtemplates.resources(name, template, runtime, accelerator),
         "securityContext": RESTRICTED,
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [{"name": "work", "mountPath": WORK}, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
+        "volumeMounts": [
+            {"name": "work", "mountPath": WORK},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - an emptyDir of the pod's own
+            *mounts,
+        ],
     }
 
 
 def _worker(verb: str, runtime: ScoringRuntimeSpec, task: PodTask, accelerator: Accelerator | None) -> Json:
     """The container that works; the kubelet ends it when nothing moves any more."""
-    container = _container("analyze", verb, runtime, task, accelerator)
+    container = _container(MAIN_CONTAINER, verb, runtime, task, accelerator)
     container["livenessProbe"] = {
         "exec": {"command": probe.COMMAND},
         "periodSeconds": 60,
@@ -271,4 +279,5 @@ def _volumes(runtime: ScoringRuntimeSpec, template: PodTemplate) -> list[Json]:
             "name": "api-token",
             "projected": {"sources": [{"serviceAccountToken": token | {"audience": names.API_AUDIENCE}}]},
         },
+        *podtemplates.trust(template)[0],
     ]

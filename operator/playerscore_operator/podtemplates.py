@@ -12,11 +12,12 @@ from playerscore import names
 from playerscore.podtemplate import ContainerTemplate, PodTemplate, WorkVolume
 from playerscore.resources import Accelerator, ScoringRuntimeSpec
 from playerscore.schema import KubeModel
-from playerscore.tasks import PodTask, PreviewTask
+from playerscore.tasks import TRUST_VARIABLE, PodTask, PreviewTask
 
 Json = dict[str, Any]
 
 USER_ID: Final = 10001
+TRUSTED: Final = "/etc/playerscore/trusted-ca"
 SCRATCH_BYTES: Final = 2**30
 """Room beside the video, for what is made of it."""
 TMP_BYTES: Final = 2**28
@@ -73,6 +74,19 @@ def user(template: PodTemplate) -> Json:
 def environment(template: PodTemplate) -> list[Json]:
     """The runtime's variables. The worker's own come after them, and count."""
     return [_plain(item) for item in template.env or []]
+
+
+def trust(template: PodTemplate) -> tuple[list[Json], list[Json], list[Json]]:
+    """Volumes of the pod, and mounts and variables of its containers that speak to the outside."""
+    chosen = template.trusted_ca
+    if chosen is None:
+        return [], [], []
+    items = [{"key": chosen.key, "path": "ca.crt"}]
+    return (
+        [{"name": "trusted-ca", "configMap": {"name": chosen.config_map, "items": items}}],
+        [{"name": "trusted-ca", "mountPath": TRUSTED, "readOnly": True}],
+        [{"name": TRUST_VARIABLE, "value": f"{TRUSTED}/ca.crt"}],
+    )
 
 
 def resources(

@@ -307,6 +307,7 @@ TEMPLATE: Final[dict[str, Any]] = {
         "report": {"resources": {"requests": {"cpu": "10m", "ephemeral-storage": "1Gi"}}},
     },
     "workVolume": {"type": "Ephemeral", "storageClassName": "fast", "sizeLimit": "20Gi"},
+    "trustedCa": {"configMap": "authorities", "key": "bundle.pem"},
     "env": [{"name": "HTTPS_PROXY", "value": "http://proxy.example:3128"}],
     "securityContext": {"runAsUser": 1000650000, "runAsGroup": 1000650000, "fsGroup": 1000650000},
 }

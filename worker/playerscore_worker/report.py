@@ -19,7 +19,7 @@ import structlog
 
 from playerscore import names, sources
 from playerscore.tasks import GRACE_SECONDS, AnalysisTask, Failure, PreviewTask
-from playerscore_worker import pod
+from playerscore_worker import pod, trust
 from playerscore_worker.pod import CHECKPOINT_SUFFIX, Pod, checkpoint_file
 from playerscore_worker.settings import ReportSettings
 
@@ -54,7 +54,10 @@ class Reporter:
             base_url=settings.kube_url, verify=_trust(settings.kube_ca_file), timeout=15, trust_env=False
         )
         self.api = httpx.Client(
-            base_url=settings.api_url, timeout=httpx.Timeout(20, connect=5), trust_env=False
+            base_url=settings.api_url,
+            verify=trust.context(),
+            timeout=httpx.Timeout(20, connect=5),
+            trust_env=False,
         )
         self.stop_at: float | None = None
         self._told = (-PROGRESS_SECONDS, "")

@@ -20,6 +20,7 @@ import httpx
 from playerscore.errors import SourceError, VideoError
 from playerscore.sources import VIDEO_FIELD, denied
 from playerscore.tasks import AnalysisTask, PreviewTask
+from playerscore_worker import trust
 
 MAX_REDIRECTS: Final = 3
 TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
@@ -104,7 +105,8 @@ def download(
     """
     pace = _Pace(max_seconds, min_rate, window_seconds)
     try:
-        with httpx.Client(timeout=TIMEOUT, trust_env=False, event_hooks=HOOKS) as client:
+        verify = trust.context()
+        with httpx.Client(verify=verify, timeout=TIMEOUT, trust_env=False, event_hooks=HOOKS) as client:
             return _download(client, url, out, max_bytes, pace, judge)
     except httpx.InvalidURL as error:
         raise denied(f"The video's address is none: {error}") from error

@@ -169,7 +169,17 @@ annotations:
 
 {{/* Where in the cluster the API and the store are. */}}
 {{- define "playerscore.apiUrl" -}}
-http://{{ include "playerscore.name" . }}-api.{{ .Release.Namespace }}.svc:{{ .Values.api.service.port }}
+{{- $host := printf "%s-api.%s.svc" (include "playerscore.name" .) .Release.Namespace }}
+{{- if and .Values.api.tls.enabled .Values.api.tls.workers -}}
+https://{{ $host }}:{{ .Values.api.tls.port }}
+{{- else -}}
+http://{{ $host }}:{{ .Values.api.service.port }}
+{{- end }}
+{{- end }}
+
+{{/* The port of the API's pods that worker pods reach. */}}
+{{- define "playerscore.apiPodPort" -}}
+{{- if and .Values.api.tls.enabled .Values.api.tls.workers }}8443{{ else }}8080{{ end }}
 {{- end }}
 
 {{- define "playerscore.storeUrl" -}}

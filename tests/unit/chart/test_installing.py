@@ -179,6 +179,20 @@ def test_the_apis_certificate_comes_from_a_secret_or_an_issuer() -> None:
     ]["ports"]
 
 
+@pytest.mark.parametrize(
+    ("workers", "url"),
+    [
+        (False, f"http://playerscore-api.{NAMESPACE}.svc:8080"),
+        (True, f"https://playerscore-api.{NAMESPACE}.svc:443"),
+    ],
+)
+def test_worker_pods_use_the_apis_tls_where_that_is_said(workers: bool, url: str) -> None:
+    found = rendered(api={"tls": {"enabled": True, "existingSecret": "mine", "workers": workers}})
+    (container,) = pod(found, "operator")["spec"]["containers"]
+
+    assert {"name": "PLAYERSCORE_API_URL", "value": url} in container["env"]
+
+
 def test_an_ingress_takes_the_prefix_over() -> None:
     ingress = {"enabled": True, "className": "nginx", "hosts": ["a.example.com"], "annotations": {"x": "y"}}
     found = one(rendered(api={"rootPath": "/scoring", "ingress": ingress}), "Ingress", "playerscore-api")

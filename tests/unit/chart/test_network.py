@@ -132,6 +132,16 @@ def test_with_tls_the_plain_port_can_be_for_workers_alone() -> None:
     assert not found.allows(STRANGER, API, 8080)
 
 
+def test_workers_with_tls_reach_no_plain_port() -> None:
+    tls = {"api": {"tls": {"enabled": True, "existingSecret": "api-tls", "workers": True}}}
+    found = net(
+        tls | {"networkPolicies": {"metricsFrom": [{"podSelector": {"matchLabels": {"none": "none"}}}]}}
+    )
+
+    assert found.allows(WORKER, API, 8443)
+    assert not found.allows(WORKER, API, 8080)
+
+
 def test_an_own_port_of_the_webhook_is_opened() -> None:
     found = net({"webhook": {"port": 10260}})
 

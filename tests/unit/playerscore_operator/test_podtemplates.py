@@ -7,10 +7,10 @@ import pytest
 
 from builders import TEMPLATE, make_ready_spec, make_runtime, make_spec, manifest
 from playerscore.resources import ScoringRuntimeSpec
-from playerscore.tasks import TASK_VARIABLE
+from playerscore.tasks import TASK_VARIABLE, TRUST_VARIABLE
 from playerscore_operator.decide import decide
 from playerscore_operator.manifests import analysis_job, preview_job
-from playerscore_operator.podtemplates import byte_count
+from playerscore_operator.podtemplates import TRUSTED, byte_count
 from playerscore_operator.world import _choose
 from worlds import API, NOW, world
 
@@ -41,6 +41,24 @@ def resources(template: Json, container: str) -> Json:
         item for item in [*spec["initContainers"], *spec["containers"]] if item["name"] == container
     )["resources"]
     return found
+
+
+def test_private_authorities_are_for_the_containers_that_speak_to_the_outside() -> None:
+    for template in templates(
+        runtime(template={"trustedCa": {"configMap": "authorities", "key": "all.pem"}})
+    ):
+        spec = template["spec"]
+        (volume,) = [item for item in spec["volumes"] if item["name"] == "trusted-ca"]
+        mounted = {
+            container["name"]
+            for container in [*spec["initContainers"], *spec["containers"]]
+            if any(mount["name"] == "trusted-ca" and mount["readOnly"] for mount in container["volumeMounts"])
+            and {"name": TRUST_VARIABLE, "value": f"{TRUSTED}/ca.crt"} in container["env"]
+        }
+
+        assert volume["configMap"] == {"name": "authorities", "items": [{"key": "all.pem", "path": "ca.crt"}]}
+        assert mounted == {"report", "fetch"}
+        assert TRUST_VARIABLE not in str(spec["containers"])
 
 
 def test_all_of_a_template_is_in_both_kinds_of_pods() -> None:
@@ -163,6 +181,7 @@ def test_a_template_takes_nothing_from_the_operators_part() -> None:
     bad["labels"] |= {"playerscore.dev/uid": "other", "app.kubernetes.io/name": "other"}
     bad["env"] += [{"name": TASK_VARIABLE, "value": "{}"}, {"name": "HOME", "value": "/root"}]
     bad["securityContext"] = {}
+    del bad["trustedCa"]  # adds a mount
     plain, _ = templates(runtime())
     preview, _ = templates(runtime(template=bad))
 
