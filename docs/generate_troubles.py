@@ -22,6 +22,13 @@ its age matters.
 
 The real messages that the table is tested with, and where each is from, are in
 [tests/support/kubelet](../tests/support/kubelet). One that it gets wrong belongs there first.
+
+Of each kind, what can be is made to happen on a real node, and passes: a busy registry, one that refuses, an image or a
+pull secret that comes late, full quotas, a taint, a kubelet that refuses the pod, a full disk, too little memory, an
+eviction, the API away, the store without room ([tests/cluster/test_troubles.py](../tests/cluster/test_troubles.py)).
+`make bench-clusters` takes API, store, registry and kubelet away for two minutes while jobs are at every stage, and
+`make test-upgrade` upgrades the chart and goes back while jobs run
+([the last result](../benchmarks/results/clusters.json)).
 """
 TABLE = """
 | name | reason | what it means | what follows | what to do |
