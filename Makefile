@@ -99,6 +99,10 @@ cluster-tools:
 test-cluster: setup ## A real node, real images, the real chart
 	$(PYTEST) -m "not long" tests/cluster
 
+.PHONY: test-troubles
+test-troubles: setup ## What really goes wrong between a Job and its container, on a real node (10 min)
+	$(PYTEST) tests/cluster/test_troubles.py
+
 .PHONY: test-upgrade
 test-upgrade: setup ## The chart upgraded from an earlier commit and back, on a real node, while jobs run; the result into benchmarks/results
 	CLUSTERS_RESULT=benchmarks/results/clusters.json $(PYTEST) tests/cluster/test_upgrade.py

@@ -37,6 +37,8 @@ from matches import somebody
 from playerscore_clips.match import ClipSettings, render_clip
 from playerscore_clips.truth import load_truth
 
+pytestmark = pytest.mark.long
+
 Json = dict[str, Any]
 GPU = "nvidia.com/gpu"
 TAINT = "playerscore-trouble"
