@@ -101,12 +101,40 @@ class Screen:
 
 
 @dataclass(frozen=True)
+class Lens:
+    """A lens that bends straight lines, by OpenCV's radial term: x (1 + k1 r^2) in units of the focal length."""
+
+    k1: float
+
+    def bent(self, points: Numbers, camera: Camera) -> Numbers:
+        """Return where the pixels (n, 2) of a pinhole's picture come to lie."""
+        middle = np.array([camera.width, camera.height]) / 2
+        plane = (points - middle) / camera.focal_px
+        squared = (plane**2).sum(-1, keepdims=True)
+        bent: Numbers = middle + plane * (1 + self.k1 * squared) * camera.focal_px
+        return bent
+
+    def draw(self, camera: Camera, frame: Image) -> Image:
+        """Return a pinhole's frame as it is seen through the lens."""
+        middle = np.array([camera.width, camera.height]) / 2
+        columns, rows = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
+        goal = (np.dstack([columns, rows]) - middle) / camera.focal_px
+        plane = goal
+        for _ in range(6):
+            plane = goal / (1 + self.k1 * (plane**2).sum(2, keepdims=True))
+        from_px = (plane * camera.focal_px + middle).astype(np.float32)
+        seen: Image = cv2.remap(frame, from_px, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        return seen
+
+
+@dataclass(frozen=True)
 class Effects:
     """Everything between a scene and its viewer; nothing, by default."""
 
     captions: tuple[Caption, ...] = ()
     shade: Shade | None = None
     screen: Screen | None = None
+    lens: Lens | None = None
     shutter: float = 0.0
     """Share of a frame's time that the shutter is open: how far a pan smears."""
     nets: bool = False

@@ -113,6 +113,8 @@ class Film:
             if camera.backdrop_blur_px:
                 cv2.GaussianBlur(frame, (0, 0), camera.backdrop_blur_px, dst=frame)
             self._draw_people(number, camera, frame)
+            if self.effects.lens is not None:
+                frame = self.effects.lens.draw(camera, frame)
             yield self._shown(number, self._photograph(number, frame))
 
     def _shown(self, number: int, frame: Image) -> Image:
@@ -214,10 +216,14 @@ class Film:
                 self._visible[number, who] = seen[who] / max(1, int(sprite.solid.sum()))
 
     def _on_screen(self, number: int, box: Numbers) -> Numbers:
-        """Return the box (4,) around where a box comes to lie when the picture is filmed off a screen."""
-        if self.effects.screen is None:
-            return box
+        """Return the box (4,) around where a box comes to lie behind a lens, or filmed off a screen."""
         x0, y0, x1, y1 = box
+        if self.effects.lens is not None:
+            sides = np.array([[x0, (y0 + y1) / 2], [x1, (y0 + y1) / 2], [(x0 + x1) / 2, y0], [(x0 + x1) / 2, y1]])
+            bent = self.effects.lens.bent(sides, self._cameras[number])
+            x0, x1, y0, y1 = bent[0, 0], bent[1, 0], bent[2, 1], bent[3, 1]
+        if self.effects.screen is None:
+            return np.array([x0, y0, x1, y1])
         corners = np.array([[[x0, y0], [x1, y0], [x1, y1], [x0, y1]]])
         moved = cv2.perspectiveTransform(corners, self.effects.screen.warp(number))[0]
         return np.concatenate([moved.min(0), moved.max(0)])
@@ -232,6 +238,11 @@ class Film:
             ground = screen.warp(number) @ ground
         return ground
 
+    def _lens(self) -> Numbers | None:
+        """Return the radial term and the focal length of each frame (frames, 2); None without a lens that bends."""
+        lens = self.effects.lens
+        return None if lens is None else np.array([[lens.k1, c.focal_px] for c in self._cameras])
+
     def truth(self) -> Truth:
         """Return the truth; on frames that were not drawn nobody is in the picture."""
         people, footage = self._motion.people, self.footage
@@ -243,6 +254,7 @@ class Film:
             people=people,
             ground_to_image=np.array([self._ground(number) for number in range(self.length)]),
             cuts=self._cuts,
+            lens=self._lens(),
             _boxes={p.id: self._boxes[:, p.id] for p in people},
             _visible={p.id: self._visible[:, p.id] for p in people},
             _pitch={p.id: self._motion.place[:, p.id] for p in people},

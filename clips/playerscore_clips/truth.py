@@ -54,6 +54,8 @@ class Truth:
     _boxes: dict[int, Numbers] = field(repr=False)
     _visible: dict[int, Numbers] = field(repr=False)
     _pitch: dict[int, Numbers] = field(repr=False)
+    lens: Numbers | None = None
+    """The radial term k1 and the focal length in pixels (frames, 2) of a lens that bends lines; None without one."""
 
     @property
     def frames(self) -> int:
@@ -80,6 +82,20 @@ class Truth:
         """
         return self._pitch[person_id]
 
+    def seen_at(self, frame: int, points: Numbers) -> Numbers:
+        """Return the pixels (n, 2) at which pitch metres (n, 2) are seen on a frame; NaN where none can be."""
+        seen = np.column_stack([points, np.ones(len(points))]) @ self.ground_to_image[frame].T
+        pixels = np.where(seen[:, 2:] > 0, seen[:, :2] / seen[:, 2:], np.nan)
+        if self.lens is not None:
+            k1, focal = self.lens[frame]
+            middle = np.array([self.width, self.height]) / 2
+            plane = (pixels - middle) / focal
+            squared = (plane**2).sum(1, keepdims=True)
+            # Far outside of the picture the polynomial turns back.
+            pixels = np.where(1 + 3 * k1 * squared > 0.1, middle + plane * (1 + k1 * squared) * focal, np.nan)
+        bent: Numbers = pixels
+        return bent
+
     def on_pitch(self, person_id: int) -> npt.NDArray[np.bool_]:
         """Return whether he is on the pitch (frames,), in the picture or not."""
         beyond = np.abs(self._pitch[person_id]) - TOUCHLINE_M
@@ -103,6 +119,8 @@ def save_truth(truth: Truth, path: Path) -> None:
         "ground_to_image": [[[float(f"{v:.7g}") for v in row] for row in h] for h in truth.ground_to_image],
         "people": [_person_document(truth, person) for person in truth.people],
     }
+    if truth.lens is not None:
+        document["lens"] = truth.lens.round(6).tolist()
     data = json.dumps(document, separators=(",", ":")).encode()
     path.write_bytes(gzip.compress(data, 6, mtime=0))
 
@@ -144,4 +162,5 @@ def load_truth(path: Path) -> Truth:
         _boxes={p["id"]: np.array([box or nowhere for box in p["boxes"]]) for p in people},
         _visible={p["id"]: np.array(p["visible"]) for p in people},
         _pitch={p["id"]: np.array(p["pitch"]) for p in people},
+        lens=np.array(document["lens"]) if "lens" in document else None,
     )

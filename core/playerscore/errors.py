@@ -61,6 +61,31 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "A warning of the result: no grass is seen around the confirmed person, so it may be another sport.",
         "Confirm him on a frame that shows the pitch; on snow, sand or a hall's floor, read the scores with care.",
     ),
+    "PITCH_INCOHERENT": Entry(
+        422,
+        "The points of `spec.pitch` cannot belong to one pitch: mirrored, on one line, or more than 3 m apart from what any camera sees.",
+        "Click the point that the message names again, or leave it out; four points are needed of which no three are on a line.",
+    ),
+    "PITCH_LANDMARK": Entry(
+        422,
+        "`spec.pitch` names a landmark that a pitch of that format has not.",
+        "Choose another landmark, or the right `format`; 9- and 7-a-side pitches have no goal areas and no penalty arcs.",
+    ),
+    "PITCH_MOMENT_OUTSIDE": Entry(
+        422,
+        "A moment of `spec.pitch` is not in the analysed part of the video.",
+        "Choose a moment inside of `spec.analysis` and of the video.",
+    ),
+    "PITCH_CUT": Entry(
+        422,
+        "A warning of the result: there are no metres behind a cut, because no moment of `spec.pitch` lies in that shot.",
+        "Give each shot a moment of its own in a new job.",
+    ),
+    "PITCH_UNSUPPORTED": Entry(
+        422,
+        "A warning of the result: the camera could not be carried far enough from the moments of `spec.pitch`, so the score rests on the picture alone.",
+        "Give more moments, not more than a minute apart, on frames that show many lines.",
+    ),
     "NOT_READY": Entry(
         409,
         "The job lacks a selection that an analysis needs; `missing` names it.",

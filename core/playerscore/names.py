@@ -58,10 +58,11 @@ FINISHED: Final = frozenset({Step.COMPLETED, Step.FAILED})
 
 
 class ConditionType(StrEnum):
-    """The types of `status.conditions`; the last two are kstatus' own."""
+    """The types of `status.conditions`; the last two are kstatus' own, PitchCalibrated is of jobs with a pitch."""
 
     PREVIEW_READY = "PreviewReady"
     TARGET_COHERENT = "TargetCoherent"
+    PITCH_CALIBRATED = "PitchCalibrated"
     ADMITTED = "Admitted"
     RUNNING = "Running"
     SUCCEEDED = "Succeeded"
@@ -88,6 +89,11 @@ class Reason(StrEnum):
     JOB_FINISHED = "JOB_FINISHED"
     VIDEO_IMMUTABLE = "VIDEO_IMMUTABLE"
     MANAGED_BY_IMMUTABLE = "MANAGED_BY_IMMUTABLE"
+    # the pitch
+    PITCH_INCOHERENT = "PITCH_INCOHERENT"
+    PITCH_LANDMARK = "PITCH_LANDMARK"
+    PITCH_MOMENT_OUTSIDE = "PITCH_MOMENT_OUTSIDE"
+    CALIBRATED = "Calibrated"
     # the life of a job
     PREVIEW_READY = "PreviewStored"
     PREVIEW_RUNNING = "PreviewRunning"

@@ -7,11 +7,13 @@ bounds what a CEL rule can cost.
 """
 
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
+from playerscore.football import Metrics
 from playerscore.geometry import Box
+from playerscore.landmarks import LANDMARKS, Format
 from playerscore.names import NAME_MAX, Step
 from playerscore.podtemplate import PodTemplate, Resources, Strict, Toleration
 from playerscore.rating import Radar, Score, StoredSignals
@@ -144,19 +146,70 @@ class Analysis(KubeModel):
 
 
 class PitchPoint(KubeModel):
-    """One correspondence between the picture (0..1) and the pitch (metres)."""
+    """One correspondence between the picture (0..1) and the pitch: a landmark's name, or metres."""
+
+    model_config = KubeModel.model_config | ConfigDict(
+        json_schema_extra=rules(
+            (
+                "has(self.landmark) ? !has(self.pitchX) && !has(self.pitchY) : has(self.pitchX) && has(self.pitchY)",
+                "a point has a landmark, or pitchX and pitchY",
+            ),
+        )
+    )
 
     image_x: Unit
+    """0 at the picture's left, 1 at its right."""
     image_y: Unit
-    pitch_x: Annotated[float, Field(ge=-20, le=140)]
-    pitch_y: Annotated[float, Field(ge=-20, le=110)]
+    """0 at the picture's top, 1 at its bottom."""
+    landmark: Annotated[str, Field(max_length=64, json_schema_extra={"enum": [*LANDMARKS]})] | None = None
+    """A marking's name; docs/football.md draws them. left, right, top and bottom as the pitch is drawn."""
+    pitch_x: Annotated[float, Field(ge=-20, le=140)] | None = None
+    """Metres from the left goal line."""
+    pitch_y: Annotated[float, Field(ge=-20, le=110)] | None = None
+    """Metres from the far touchline, which is drawn at the top."""
+
+    @model_validator(mode="after")
+    def _is_one_place(self) -> Self:
+        metres = (self.pitch_x is not None) + (self.pitch_y is not None)
+        if metres != (0 if self.landmark else 2):
+            raise ValueError("a point has a landmark, or pitchX and pitchY")
+        if self.landmark and self.landmark not in LANDMARKS:
+            raise ValueError(f"no landmark is named {self.landmark}")
+        return self
+
+
+class PitchMoment(KubeModel):
+    """Where markings are seen at one moment of the video."""
+
+    time_sec: Seconds = 0.0
+    """When, seconds from the start of the video."""
+    points: Annotated[list[PitchPoint], Field(min_length=4, max_length=32)]
 
 
 class Pitch(KubeModel):
-    """How the picture maps to the pitch, at one moment of the video."""
+    """How the picture maps to the pitch: what makes `football-metrics` of a job."""
 
-    time_sec: Seconds = 0.0
-    points: Annotated[list[PitchPoint], Field(min_length=4, max_length=64)]
+    model_config = KubeModel.model_config | ConfigDict(
+        json_schema_extra=rules(
+            (
+                "!has(self.highSpeedKmh) || !has(self.sprintKmh) || self.highSpeedKmh < self.sprintKmh",
+                "sprintKmh must be above highSpeedKmh",
+            ),
+        )
+    )
+
+    format: Format = "11-a-side"
+    """Which markings are painted."""
+    length_m: Annotated[float, Field(ge=30, le=120)] | None = None
+    """Of the touchlines; 105, 73.15 or 54.86 by default, as the format has it."""
+    width_m: Annotated[float, Field(ge=20, le=90)] | None = None
+    """Of the goal lines; 68, 45.72 or 36.58 by default."""
+    moments: Annotated[list[PitchMoment], Field(min_length=1, max_length=16)]
+    """The camera is followed from moment to moment; each shot needs one of its own."""
+    high_speed_kmh: Annotated[float, Field(ge=10, le=30)] | None = None
+    """From here on running is high-speed running; 19.8 by default."""
+    sprint_kmh: Annotated[float, Field(ge=15, le=36)] | None = None
+    """From here on it is sprinting; 25.2 by default."""
 
 
 class Retry(KubeModel):
@@ -321,6 +374,8 @@ class Result(FlowModel):
     method: Annotated[str, Field(min_length=1, max_length=64)]
     """`vision-mvp` from tracking signals alone, `football-metrics` with a calibrated pitch."""
     signals: StoredSignals
+    metrics: Metrics | None = None
+    """What was measured in metres; absent without a calibrated pitch."""
     target_forced: bool
     target_iou: Unit | None = None
     """IoU of the confirmed box with the picked track; absent where it could not be judged."""

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from playerscore import lenient
 from playerscore.errors import WorkerError
-from playerscore.resources import Analysis, Detector, PreviewSettings, Target, Video, VideoLimits
+from playerscore.resources import Analysis, Detector, Pitch, PreviewSettings, Target, Video, VideoLimits
 
 TASK_VARIABLE: Final = "PLAYERSCORE_TASK"
 VERSION_VARIABLE: Final = "PLAYERSCORE_TASK_VERSION"
@@ -76,6 +76,8 @@ class AnalysisTask(PodTask):
     memory_failures: int | None = None
     """How many attempts before this one ran out of memory: a smaller batch is due. Absent when none did."""
     analysis: Analysis = Analysis()
+    pitch: Pitch | None = None
+    """Absent where none is given; a worker that does not know it scores without metres."""
 
 
 class _Kind(BaseModel):

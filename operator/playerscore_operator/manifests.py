@@ -90,6 +90,7 @@ def analysis_job(
         target_iou=verdict.iou,
         memory_failures=memory_failures or None,
         analysis=observed.spec.analysis or Analysis(),
+        pitch=observed.spec.pitch,
     )
     name = names.analysis_job_name(observed.uid, attempt)
     return _job(observed, runtime, name, task, api_url, accelerator=runtime.accelerator)

@@ -98,13 +98,22 @@ def write_radar(rating: Rating, file: Path) -> Path:
 
 
 def write_result(
-    video: Path, path: FollowedPath, rating: Rating, file: Path, limits: Limits | None = None
+    video: Path,
+    path: FollowedPath,
+    rating: Rating,
+    file: Path,
+    limits: Limits | None = None,
+    heatmap: Image | None = None,
 ) -> Path:
-    """Write the chosen player in his frame, beside the radar and the score, as PNG. Raises VideoError."""
+    """Write the chosen player in his frame, beside the radar and the score, as PNG. Raises VideoError.
+
+    A heatmap (`RESULT_HEIGHT_PX`, any width, 3) comes beside the radar.
+    """
     start_sec = max(0.0, path.start.time_sec - 0.5 / path.fps)
     frame = next(frames.read(video, start_sec, None, limits=limits), None)
     radar = draw_radar(rating)
     parts = [radar] if frame is None else [_chosen(frame.image, path.start.box_xywh), radar]
+    parts += [] if heatmap is None else [heatmap]
     cv2.imwrite(str(file), np.concatenate(parts, axis=1))
     return file
 

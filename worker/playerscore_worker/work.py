@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from playerscore import names
+from playerscore import football, names
 from playerscore.errors import VideoError
-from playerscore.rating import METHOD, Rating, rate, unsure
+from playerscore.rating import METHOD, Rating, Signals, rate, unsure
 from playerscore.resources import (
     Detector as DetectorChoice,
 )
@@ -28,6 +28,9 @@ from playerscore_worker.decisions import log_of
 from playerscore_worker.detectors import Detector, load
 from playerscore_worker.follower import FollowedPath, Start, follow
 from playerscore_worker.frames import Limits
+from playerscore_worker.pitch import files as football_files
+from playerscore_worker.pitch import metrics as football_metrics
+from playerscore_worker.pitch.measuring import Measured, measured
 from playerscore_worker.preview import PreviewFrame, PreviewSettings, PreviewTrack, make_preview
 from playerscore_worker.settings import ArtifactSettings
 
@@ -47,6 +50,7 @@ class Analysed:
     video: Path
     on_progress: Progress
     limits: Limits
+    in_metres: Measured | None = None
 
     def write_artifacts(self, folder: Path) -> list[Path]:
         """Write pictures, clip, tracks, timeline and the log of decisions. Raises VideoError."""
@@ -55,7 +59,14 @@ class Analysed:
         log = contact_sheet.marked(log_of(self.path))
         written = [
             artifacts.write_radar(self.rating, folder / "radar.png"),
-            artifacts.write_result(self.video, self.path, self.rating, folder / "result.png", self.limits),
+            artifacts.write_result(
+                self.video,
+                self.path,
+                self.rating,
+                folder / "result.png",
+                self.limits,
+                football_files.heatmap(self.in_metres),
+            ),
             artifacts.write_heatmap(
                 self.video, self.path, folder / "heatmap.png", settings.heatmap_width_px, self.limits
             ),
@@ -67,6 +78,7 @@ class Analysed:
         written.append(artifacts.write_mot(self.path, folder / "track.txt"))
         written.append(artifacts.write_csv(self.path, folder / "track.csv"))
         written.append(artifacts.write_log(log, folder / names.DECISIONS_FILE))
+        written += football_files.write(self.in_metres, folder) if self.in_metres else []
         written += contact_sheet.write(
             self.video, self.path, log, folder / names.DECISIONS_SHEET, self.limits
         )
@@ -121,20 +133,31 @@ def run_analysis(
     path = _followed(task, video, start, detector, on_progress, kept)
     if target.is_empty(warnings):
         path = target.disowned(path)
-    measured = signals.measure(path)
-    rating = unsure(rate(measured)) if target.is_foreign(warnings) else rate(measured)
+    found = signals.measure(path)
+    metres = measured(path, task.pitch, video, _limits(task)) if task.pitch else None
+    rating, method = _rated(found, metres)
+    rating = unsure(rating) if target.is_foreign(warnings) else rating
+    warnings = [*warnings, *(metres.warnings if metres else [])]
     result = Result(
         overall_score=rating.overall_score,
         radar=rating.radar,
-        method=METHOD,
-        signals=measured,
+        method=method,
+        signals=found,
+        metrics=metres.metrics if metres else None,
         target_forced=task.target_forced,
         target_iou=task.target_iou,
         generation=task.generation,
         provenance=Provenance(image=task.image, weights_sha256=detector.weights_sha256, video_sha256=sha256),
         warnings=warnings or None,
     )
-    return Analysed(result, path, rating, video, on_progress, _limits(task))
+    return Analysed(result, path, rating, video, on_progress, _limits(task), metres)
+
+
+def _rated(found: Signals, metres: Measured | None) -> tuple[Rating, str]:
+    """The rating and its method: in metres where enough of the time is calibrated."""
+    if metres is None or metres.metrics is None or not football_metrics.counts(metres.metrics):
+        return rate(found), METHOD
+    return rate(found, football_metrics.movement(metres.metrics)), football.METHOD
 
 
 def _followed(
