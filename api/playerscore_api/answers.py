@@ -30,6 +30,7 @@ LINKED: Final = (
     "getFrame",
     "pickPlayer",
     "confirmTarget",
+    "setPitch",
     "enqueueJob",
     "pauseJob",
     "watchJob",

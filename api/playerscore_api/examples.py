@@ -119,11 +119,26 @@ CREATED: Final = _flat(_NEW, None, 1041)
 PICKED: Final = _flat(_PICKED, _PREVIEWED, 1057)
 CONFIRMED: Final = _flat(_CONFIRMED, _PREVIEWED, 1063)
 QUEUED: Final = _flat(_QUEUED, _PREVIEWED, 1068)
+PITCHED: Final = _flat(_CONFIRMED, _PREVIEWED, 1065)
 PAUSED: Final = _flat(_CONFIRMED, _PREVIEWED, 1071)
 COMPLETED: Final = _flat(_QUEUED, _ENDED, 1188)
 PAGE: Final[Document] = {"items": [COMPLETED], "next": None}
 PICK: Final[Document] = {"frame_key": FRAME, "track_id": TRACK}
 TARGET: Final[Document] = {"frame_key": FRAME, "time_sec": 1.2, "bbox": BOX}
+PITCH: Final[Document] = {
+    "moments": [
+        {
+            "time_sec": 1.2,
+            "points": [
+                {"imageX": 0.5, "imageY": 0.44, "landmark": "centre-spot"},
+                {"imageX": 0.31, "imageY": 0.44, "landmark": "centre-circle-left"},
+                {"imageX": 0.5, "imageY": 0.25, "landmark": "halfway-line-top"},
+                {"imageX": 0.69, "imageY": 0.44, "landmark": "centre-circle-right"},
+                {"imageX": 0.5, "imageY": 0.51, "landmark": "centre-circle-bottom"},
+            ],
+        }
+    ]
+}
 EVENTS: Final = (
     'event: step\r\ndata: {"step":"ANALYZING","message":null}\r\n\r\n'
     'event: percent\r\ndata: {"percent":42}\r\n\r\n'

@@ -13,6 +13,7 @@ from playerscore.resources import (
     BBox,
     Condition,
     FrameKey,
+    Pitch,
     PlayerRef,
     Result,
     ScoringJobSpec,
@@ -71,6 +72,18 @@ class Confirmation(Judged):
     bbox: BBox | None = None
     force: bool = False
     """Waives the overlap with the picked track, for this box only."""
+
+
+class PitchForm(Pitch):
+    """Where the pitch is in the picture: spec.pitch as it is to be."""
+
+    resourceVersion: Annotated[str, Field(max_length=64)] | None = None  # noqa: N815  # Kubernetes' word
+    """The version that the caller judged; 409 CONFLICT when the job has changed since."""
+
+    @property
+    def pitch(self) -> Pitch:
+        """Without what is the form's own."""
+        return Pitch(**{name: getattr(self, name) for name in Pitch.model_fields})
 
 
 class NewUpload(_Form):

@@ -25,6 +25,7 @@ from playerscore_api.forms import (
     Judged,
     NewJob,
     Pick,
+    PitchForm,
 )
 from playerscore_api.listing import PAGE, Listing
 from playerscore_api.strict import StrictRoute
@@ -223,7 +224,9 @@ class Stepper(NamedTuple):
     write: Write
     response: Response
 
-    async def take(self, step: Step, judged: Judged | None, frames: Sequence[str] | None = ()) -> Job:
+    async def take(
+        self, step: Step, judged: Judged | PitchForm | None, frames: Sequence[str] | None = ()
+    ) -> Job:
         """Read, with those frames besides the target's or with all, judge, and write with what version was judged."""
         for attempt in range(1, ATTEMPTS + 1):
             job = await (self.asked.read_whole() if frames is None else self.asked.read(*frames))
@@ -302,6 +305,27 @@ async def confirm_target(
         return await stepping.take(step, body, [body.frame_key])
     # The nearest frame is found among all; without a time it is the draft's.
     return await stepping.take(step, body, () if body.time_sec is None else None)
+
+
+@router.post(
+    "/jobs/{job_id}/pitch",
+    operation_id="setPitch",
+    tags=["flow"],
+    responses=answers.job("Taken over", examples.PITCHED)
+    | answers.refused(
+        "PITCH_INCOHERENT", "PITCH_LANDMARK", "PITCH_MOMENT_OUTSIDE", "JOB_RUNNING", *answers.STEP
+    ),
+)
+async def set_pitch(
+    body: Annotated[PitchForm, Body(openapi_examples={"one moment": {"value": examples.PITCH}})],
+    stepping: Stepping,
+) -> Job:
+    """Say where the pitch is in the picture, in place of what was said before: the score then rests on metres."""
+
+    def step(spec: ScoringJobSpec, status: ScoringJobStatus) -> flow.Change:
+        return flow.set_pitch(spec, status, body.pitch)
+
+    return await stepping.take(step, body)
 
 
 @router.post(

@@ -30,6 +30,9 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
         "create": Entry("objects", "Create a draft; its preview is made at once."),
         "pick": Entry("steps", "Choose the player; drafts the target."),
         "confirm": Entry("steps", "Confirm where the player is."),
+        "pitch": Entry(
+            "pitching", "Say where the pitch is in the picture, so that the score rests on metres."
+        ),
         "enqueue": Entry("steps", "Hand jobs over to be analysed; resumes paused ones."),
         "pause": Entry("steps", "Stop the attempt, or take the enqueue back."),
         "delete": Entry("objects", "Delete jobs and everything that runs for them."),

@@ -107,6 +107,13 @@ def print_result(result: Result) -> None:
         f"{_count(seen.doubtful_encounters)} of {_count(seen.encounters)} encounters doubtful"
         + (" (target forced)" if result.target_forced else "")
     )
+    if (moved := result.metrics) is not None:
+        top = "" if moved.top_speed_kmh is None else f", top {moved.top_speed_kmh:.1f} km/h"
+        out.print(
+            f"in metres for {100 * moved.calibrated_share:.0f} % of the seen time, to {moved.position_error_m:.1f} m: "
+            f"{moved.distance_m:.0f} m, {moved.distance_m_per_min:.0f} m/min{top}, "
+            f"{moved.high_speed_distance_m:.0f} m above {moved.high_speed_kmh:g} km/h"
+        )
     for warning in result.warnings or []:
         out.print(f"Warning: {warning.code}: {warning.message}", markup=False)
 

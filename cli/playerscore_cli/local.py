@@ -13,6 +13,7 @@ from playerscore.resources import (
     Analysis,
     Detector,
     Frame,
+    Pitch,
     PreviewSettings,
     PreviewStatus,
     Result,
@@ -116,6 +117,7 @@ def analyse(
     analysis: Analysis,
     out: Path,
     tell: Callable[[float, str], None],
+    pitch: Pitch | None = None,
 ) -> tuple[Result, list[Path]]:
     """Pick, confirm, check and score; returns the result and the written files. Raises PlayerscoreError.
 
@@ -123,6 +125,8 @@ def analyse(
     """
     status = ScoringJobStatus(preview=made.status)
     picked = flow.pick(ScoringJobSpec(video=made.common["video"]), status, frame.frame_key, track.track_id)
+    if pitch is not None:
+        picked = flow.set_pitch(picked.spec, status, pitch)
     confirmed = flow.confirm(picked.spec, status)
     target = confirmed.spec.target
     if (missing := readiness.missing(confirmed.spec)) or target is None:
@@ -136,6 +140,7 @@ def analyse(
         target_forced=False,
         target_iou=confirmed.verdict.iou if confirmed.verdict else None,
         analysis=analysis,
+        pitch=pitch,
     )
     checkpoints = out / "checkpoints"
     done = run_analysis(task, made.video, made.status.video.sha256, tell, made.weights, checkpoints)

@@ -219,7 +219,9 @@ class Film:
         """Return the box (4,) around where a box comes to lie behind a lens, or filmed off a screen."""
         x0, y0, x1, y1 = box
         if self.effects.lens is not None:
-            sides = np.array([[x0, (y0 + y1) / 2], [x1, (y0 + y1) / 2], [(x0 + x1) / 2, y0], [(x0 + x1) / 2, y1]])
+            sides = np.array(
+                [[x0, (y0 + y1) / 2], [x1, (y0 + y1) / 2], [(x0 + x1) / 2, y0], [(x0 + x1) / 2, y1]]
+            )
             bent = self.effects.lens.bent(sides, self._cameras[number])
             x0, x1, y0, y1 = bent[0, 0], bent[1, 0], bent[2, 1], bent[3, 1]
         if self.effects.screen is None:

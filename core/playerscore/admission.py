@@ -1,12 +1,13 @@
 """The one rule of the three gates: what a create or an update of a spec must satisfy.
 
 The webhook denies with it, the API answers with it before it writes, the command line too; the operator
-re-checks `judge` and `missing` before every launch.
+re-checks `judge` and `missing` before every launch. What is wrong with a pitch's points is said where this code runs;
+behind the policy in CEL alone the worker finds it, and scores without metres.
 """
 
 from typing import NamedTuple
 
-from playerscore import coherence, edits, readiness, refusals
+from playerscore import coherence, edits, pitch, readiness, refusals
 from playerscore.edits import Violation
 from playerscore.errors import FlowError
 from playerscore.names import Reason
@@ -34,7 +35,7 @@ class Judgement(NamedTuple):
 def judge_create(new: ScoringJobSpec) -> Judgement:
     """A create has an empty status: only readiness can be judged."""
     absent = [] if new.suspend else readiness.missing(new)
-    return _collect([], absent, coherence.judge(new.player_ref, new.target, None))
+    return _collect(pitch.judge(new), absent, coherence.judge(new.player_ref, new.target, None))
 
 
 def judge_update(old: ScoringJobSpec, new: ScoringJobSpec, status: ScoringJobStatus | None) -> Judgement:
@@ -46,7 +47,10 @@ def judge_update(old: ScoringJobSpec, new: ScoringJobSpec, status: ScoringJobSta
         preview = status.preview if status else None
         verdict = coherence.judge(new.player_ref, new.target, preview, stale_force=_stale_force(old, new))
     absent = readiness.missing(new) if resumed else []
-    return _collect(edits.check(old, new, status), absent, verdict)
+    found = edits.check(old, new, status)
+    if new.pitch != old.pitch:
+        found += pitch.judge(new, status)
+    return _collect(found, absent, verdict)
 
 
 def _stale_force(old: ScoringJobSpec, new: ScoringJobSpec) -> bool:

@@ -9,9 +9,15 @@ from typing import Any, NamedTuple
 from playerscore import admission, coherence, edits
 from playerscore.errors import FlowError
 from playerscore.geometry import Box
+from playerscore.landmarks import Format
 from playerscore.resources import (
+    MAX_MOMENTS,
+    MAX_POINTS,
     BBox,
     Frame,
+    Pitch,
+    PitchMoment,
+    PitchPoint,
     PlayerRef,
     PreviewStatus,
     ScoringJobSpec,
@@ -79,6 +85,42 @@ def confirm(
     target = Target(frame_key=key, time_sec=stored, bbox=box, confirmed=True, force=force or None)
     change = _judged(spec, spec.model_copy(update={"target": target}), status)
     return change._replace(warnings=warnings + change.warnings)
+
+
+def set_pitch(spec: ScoringJobSpec, status: ScoringJobStatus | None, pitch: Pitch | None) -> Change:
+    """Say where the pitch is in the picture, all of it, or with None take it back.
+
+    Raises FlowError: PITCH_INCOHERENT, PITCH_LANDMARK, PITCH_MOMENT_OUTSIDE, JOB_RUNNING, JOB_FINISHED.
+    """
+    return _judged(spec, spec.model_copy(update={"pitch": pitch}), status)
+
+
+def add_moment(
+    spec: ScoringJobSpec,
+    status: ScoringJobStatus | None,
+    frame_key: str | None,
+    time_sec: float | None,
+    points: list[PitchPoint],
+    format: Format | None = None,
+) -> Change:
+    """Say where the pitch is at one moment, a preview frame's or any other; a moment of that time is replaced.
+
+    Raises FlowError as `set_pitch`, and PREVIEW_NOT_READY, FRAME_NOT_FOUND, INVALID.
+    """
+    if time_sec is None:
+        if frame_key is None:
+            raise FlowError("INVALID", "a frame or a time is needed", field="time_sec")
+        time_sec = _frame(_preview(status), frame_key).time_sec
+    if not 4 <= len(points) <= MAX_POINTS:
+        raise FlowError("INVALID", f"a moment needs 4 to {MAX_POINTS} points", field="points")
+    kept = spec.pitch.moments if spec.pitch else []
+    others = [item for item in kept if abs(item.time_sec - time_sec) > SAME_TIME_SEC]
+    if len(others) >= MAX_MOMENTS:
+        raise FlowError("INVALID", f"a pitch has at most {MAX_MOMENTS} moments", field="moments")
+    moments = sorted([*others, PitchMoment(time_sec=time_sec, points=points)], key=lambda item: item.time_sec)
+    settings = spec.pitch.model_dump(exclude={"moments"}, exclude_none=True) if spec.pitch else {}
+    settings |= {"format": format} if format else {}
+    return set_pitch(spec, status, Pitch(**settings, moments=moments))
 
 
 def enqueue(spec: ScoringJobSpec, status: ScoringJobStatus | None) -> Change:

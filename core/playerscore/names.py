@@ -93,6 +93,8 @@ class Reason(StrEnum):
     PITCH_INCOHERENT = "PITCH_INCOHERENT"
     PITCH_LANDMARK = "PITCH_LANDMARK"
     PITCH_MOMENT_OUTSIDE = "PITCH_MOMENT_OUTSIDE"
+    PITCH_CUT = "PITCH_CUT"
+    PITCH_UNSUPPORTED = "PITCH_UNSUPPORTED"
     CALIBRATED = "Calibrated"
     # the life of a job
     PREVIEW_READY = "PreviewStored"
@@ -129,6 +131,10 @@ class Reason(StrEnum):
     NODE_LOST = "NodeLost"
 
 
+PITCH_WARNINGS: Final = frozenset(
+    {Reason.PITCH_INCOHERENT, Reason.PITCH_MOMENT_OUTSIDE, Reason.PITCH_CUT, Reason.PITCH_UNSUPPORTED}
+)
+"""Codes of a result's warnings that say why there are no metres, or not of everything."""
 TEMPLATE_FORBIDDEN: Final = "TEMPLATE_FORBIDDEN"
 """Refuses a field of a runtime's pod template that is not on the list."""
 TEMPLATE_RESERVED: Final = "TEMPLATE_RESERVED"

@@ -21,6 +21,8 @@ from playerscore.schema import FlowModel, KubeModel, Label, list_map, rules
 
 MAX_FRAMES: Final = 16
 MAX_TRACKS: Final = 48
+MAX_MOMENTS: Final = 16
+MAX_POINTS: Final = 32
 DAY: Final = 86_400
 
 Unit = Annotated[float, Field(ge=0, le=1)]
@@ -183,7 +185,7 @@ class PitchMoment(KubeModel):
 
     time_sec: Seconds = 0.0
     """When, seconds from the start of the video."""
-    points: Annotated[list[PitchPoint], Field(min_length=4, max_length=32)]
+    points: Annotated[list[PitchPoint], Field(min_length=4, max_length=MAX_POINTS)]
 
 
 class Pitch(KubeModel):
@@ -204,12 +206,18 @@ class Pitch(KubeModel):
     """Of the touchlines; 105, 73.15 or 54.86 by default, as the format has it."""
     width_m: Annotated[float, Field(ge=20, le=90)] | None = None
     """Of the goal lines; 68, 45.72 or 36.58 by default."""
-    moments: Annotated[list[PitchMoment], Field(min_length=1, max_length=16)]
+    moments: Annotated[list[PitchMoment], Field(min_length=1, max_length=MAX_MOMENTS)]
     """The camera is followed from moment to moment; each shot needs one of its own."""
     high_speed_kmh: Annotated[float, Field(ge=10, le=30)] | None = None
     """From here on running is high-speed running; 19.8 by default."""
     sprint_kmh: Annotated[float, Field(ge=15, le=36)] | None = None
     """From here on it is sprinting; 25.2 by default."""
+
+    @model_validator(mode="after")
+    def _sprints_are_faster(self) -> Self:
+        if self.high_speed_kmh and self.sprint_kmh and self.high_speed_kmh >= self.sprint_kmh:
+            raise ValueError("sprintKmh must be above highSpeedKmh")
+        return self
 
 
 class Retry(KubeModel):

@@ -5,9 +5,9 @@ A new attempt starts only when nothing of an older one is left, neither its Job 
 
 from datetime import datetime, timedelta
 
-from playerscore import names, steps
+from playerscore import football, names, steps
 from playerscore.names import ConditionType, Reason, Step
-from playerscore.resources import ScoringRuntimeSpec
+from playerscore.resources import Result, ScoringRuntimeSpec
 from playerscore_operator import children, manifests, queues, waits
 from playerscore_operator.children import Blame, Ending, JobState
 from playerscore_operator.conditions import REFUSED
@@ -69,7 +69,25 @@ def sealed(observed: Observed) -> Outcome | None:
     if lost := children.lost(pods):
         reason, text = Reason.ARTIFACTS_LOST, f"{text}. {lost.message}"
     claims[ConditionType.SUCCEEDED] = ("True", reason, text)
+    if observed.spec.pitch is not None:
+        claims[ConditionType.PITCH_CALIBRATED] = calibrated(result)
     return Outcome(claims=claims, result=result, ended=Step.COMPLETED)
+
+
+def calibrated(result: Result) -> Claim:
+    """What became of the job's pitch: the score rests on metres, or why not."""
+    told = [f"{w.code}: {w.message}" for w in result.warnings or [] if w.code in names.PITCH_WARNINGS]
+    if result.method == football.METHOD and result.metrics is not None:
+        share, error = 100 * result.metrics.calibrated_share, result.metrics.position_error_m
+        text = f"{share:.0f} % of the time in which he was seen is in metres, to {error:.1f} m"
+        return ("True", Reason.CALIBRATED, ". ".join([text, *told]))
+    if told:
+        return ("False", told[0].split(":")[0], ". ".join(told))
+    return (
+        "False",
+        Reason.PITCH_UNSUPPORTED,
+        "The worker's image is older than spec.pitch: it scored without metres",
+    )
 
 
 def withheld(observed: Observed, refusal: Claim) -> Outcome:

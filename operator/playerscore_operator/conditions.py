@@ -32,17 +32,17 @@ def merged(observed: Observed, claims: Claims, now: datetime) -> list[Json]:
     whole: Claims = {
         kind: ("Unknown", Reason.WORKING, "Not known yet")
         for kind in ConditionType
-        if kind not in (ConditionType.RECONCILING, ConditionType.STALLED)
+        if kind not in (ConditionType.RECONCILING, ConditionType.STALLED, ConditionType.PITCH_CALIBRATED)
     }
     for item in observed.status.conditions or []:
-        if item.type in whole:
+        if item.type in whole or item.type == ConditionType.PITCH_CALIBRATED:
             whole[ConditionType(item.type)] = (item.status, item.reason, item.message)
     whole |= claims
     blocking = _blocking(whole)
     acting = blocking is not None and blocking[1] in UNDONE
     whole[ConditionType.RECONCILING] = _true(blocking) if blocking and acting else SETTLED
     whole[ConditionType.STALLED] = _true(blocking) if blocking and not acting else UNBLOCKED
-    return [_condition(observed, kind, whole[kind], now) for kind in ConditionType]
+    return [_condition(observed, kind, whole[kind], now) for kind in ConditionType if kind in whole]
 
 
 def acknowledged(observed: Observed) -> list[Json]:

@@ -55,13 +55,18 @@ def modelled(body: Json) -> str:
     return ""
 
 
+POINT = {"imageX": 0, "imageY": 0, "pitchX": 0, "pitchY": 0}
+NAMED = {"imageX": 0.5, "imageY": 0.25, "landmark": "centre-spot"}
 VALID = {
     "a video alone": job(),
     "everything": job(**manifest(make_ready_spec(suspend=False, display_name="Number 7"))),
     "a whole-frame box": job(target=target(x=0, y=0, w=1, h=1)),
     "whole numbers": job(target=target(x=0, y=0, w=1, h=1), analysis={"startSec": 1, "endSec": 2}),
     "a uri with letters of everywhere": job(video={"uri": "s3://a/Jürgen-\u5c71\u7530.mp4"}),
-    "a pitch": job(pitch={"points": [{"imageX": 0, "imageY": 0, "pitchX": 0, "pitchY": 0}] * 4}),
+    "a pitch": job(pitch={"moments": [{"points": [POINT] * 4}]}),
+    "a small pitch with landmarks": job(
+        pitch={"format": "7-a-side", "lengthM": 55, "widthM": 36.5, "moments": [{"points": [NAMED] * 4}]}
+    ),
     "deadlines and retries": job(activeDeadlineSeconds=60, startDeadlineSeconds=60, retry={"limit": 0}),
 }
 INVALID = {
@@ -85,9 +90,18 @@ INVALID = {
     "a name for people that is too long": job(displayName="x" * 201),
     "a runtime's name with a space": job(runtimeName="my gpu"),
     "a deadline of nothing": job(activeDeadlineSeconds=0),
-    "three points of a pitch": job(
-        pitch={"points": [{"imageX": 0, "imageY": 0, "pitchX": 0, "pitchY": 0}] * 3}
+    "a landmark and metres": job(pitch={"moments": [{"points": [NAMED | POINT, *[POINT] * 3]}]}),
+    "half of the metres": job(
+        pitch={"moments": [{"points": [{"imageX": 0, "imageY": 0, "pitchX": 0}, *[POINT] * 3]}]}
     ),
+    "a landmark that no pitch has": job(
+        pitch={"moments": [{"points": [NAMED | {"landmark": "north-stand"}, *[POINT] * 3]}]}
+    ),
+    "a pitch without a moment": job(pitch={"moments": []}),
+    "sprints slower than fast runs": job(
+        pitch={"highSpeedKmh": 25, "sprintKmh": 20, "moments": [{"points": [POINT] * 4}]}
+    ),
+    "three points of a pitch": job(pitch={"moments": [{"points": [POINT] * 3}]}),
     "suspend as a text": job(suspend="perhaps"),
 }
 # Rules across fields live in CEL and in the flow; the models leave them to those.

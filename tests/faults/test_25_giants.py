@@ -41,11 +41,12 @@ Place = tuple[str | int, ...]
 def whole(lab: FaultLab, name: str) -> dict[str, Json]:
     """Spec and status with something in every part that can be large."""
     artifact = {"name": "radar.png", "mediaType": "image/png", "bytes": 1, "sha256": "a" * 64}
-    points = [{"imageX": 0, "imageY": 0, "pitchX": 0, "pitchY": 0}] * 4
+    corners = ((0, 0), (1, 0), (1, 1), (0, 1))
+    points = [{"imageX": x, "imageY": y, "pitchX": 105 * x, "pitchY": 68 * y} for x, y in corners]
     spec = lab.ready(name) | {
         "video": {"uri": "s3://playerscore/default/uploads/match.mp4", "sha256": "a" * 64},
         "displayName": "Number 7",
-        "pitch": {"points": points},
+        "pitch": {"moments": [{"points": points}]},
         "queueName": "gpus",
         "runtimeName": "cpu",
         "priorityClassName": "low",

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from playerscore import names
 from playerscore.resources import Analysis, Detector, PreviewSettings, ScoringRuntime
 from playerscore_cli import console
+from playerscore_cli.commands import pitching
 
 
 @contextmanager
@@ -96,6 +97,12 @@ def _detector_of(runtime: Path) -> Detector:
     help="The weights of that detector, instead of fetching them.",
 )
 @click.option(
+    "--pitch",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="spec.pitch as YAML or JSON: the score then rests on metres.",
+)
+@click.option(
     "--out",
     metavar="FOLDER",
     type=click.Path(path_type=Path),
@@ -112,6 +119,7 @@ def run(
     max_fps: int | None,
     runtime: Path | None,
     weights: Path | None,
+    pitch: Path | None,
     out: Path,
 ) -> None:
     """The whole flow on this machine, without a cluster.
@@ -119,6 +127,7 @@ def run(
     A run that was ended on its way goes on where it was, when the same player is followed into the same folder.
     """
     detector = _detector_of(runtime) if runtime else Detector()
+    where = pitching.read(pitch) if pitch else None
     with _extras():
         from playerscore_cli import local
 
@@ -130,7 +139,7 @@ def run(
     why = "the most usable player; --frame and --player choose another" if ours else "as asked"
     console.out.print(f"picked track {person.track_id} on frame {number}: {why}", markup=False)
     with console.progress("analysis") as tell:
-        result, files = local.analyse(made, chosen, person, Analysis(max_fps=max_fps), out, tell)
+        result, files = local.analyse(made, chosen, person, Analysis(max_fps=max_fps), out, tell, where)
     console.print_result(result)
     for path in files:
         console.out.print(f"{path.name}: {path}", markup=False)

@@ -9,6 +9,7 @@ to numpy is one line of it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 import cv2
@@ -167,7 +168,7 @@ def followed(
     moved = [_about_middle(step, size) for step in steps]
     follower = _Follower(times, moved, dict_of(moments), ridges, lines.model(marks), size, track)
     bounds = [0, *np.flatnonzero(broken).tolist(), count]
-    for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for begin, end in pairwise(bounds):
         here = sorted(index for index, _, _ in moments if begin <= index < end)
         if here:
             follower.shot(begin, end, here[0])

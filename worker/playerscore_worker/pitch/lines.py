@@ -92,18 +92,23 @@ def ridges(image: Image, scale: float) -> Ridges:
     A ridge's middle is where the second derivative across it says, to a part of a pixel (Steger 1998).
     """
     height, width = image.shape[:2]
-    dark = cv2.GaussianBlur(image.min(axis=2).astype(np.float32), (0, 0), BLUR_PX)
+    blue, green, red = cv2.split(image)
+    lowest = cv2.min(cv2.min(blue, green), red).astype(np.float32)
+    dark = cv2.GaussianBlur(lowest, (0, 0), BLUR_PX)
     dx, dy = (cv2.Sobel(dark, cv2.CV_32F, *order, ksize=3, scale=1 / 8) for order in ((1, 0), (0, 1)))
     dxx = cv2.Sobel(dark, cv2.CV_32F, 2, 0, ksize=3, scale=1 / 4)
     dyy = cv2.Sobel(dark, cv2.CV_32F, 0, 2, ksize=3, scale=1 / 4)
     dxy = cv2.Sobel(dark, cv2.CV_32F, 1, 1, ksize=3, scale=1 / 4)
-    curve = (dxx + dyy) / 2 - np.sqrt(((dxx - dyy) / 2) ** 2 + dxy**2)
+    # A line at any angle curves down along an axis, by half as much at least.
+    maybe = (cv2.min(dxx, dyy) < -MIN_RIDGE / 2) & (dxx + dyy < 0)
     mask = grass.pitch_mask(image)
-    allowed = curve < -MIN_RIDGE
     if mask is not None:
-        allowed &= cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST) > 0
-    rows, columns = np.nonzero(allowed)
-    a, b, c, low = dxx[rows, columns], dxy[rows, columns], dyy[rows, columns], curve[rows, columns]
+        maybe &= cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST) > 0
+    rows, columns = np.nonzero(maybe)
+    a, b, c = dxx[rows, columns], dxy[rows, columns], dyy[rows, columns]
+    low = (a + c) / 2 - np.hypot((a - c) / 2, b)
+    strong = low < -MIN_RIDGE
+    rows, columns, a, b, c, low = (values[strong] for values in (rows, columns, a, b, c, low))
     # The eigenvector of the lowest curvature, by whichever of its two forms is not near zero.
     first = np.abs(low - a) > np.abs(low - c)
     normal = np.where(first[:, None], np.column_stack([b, low - a]), np.column_stack([low - c, b]))

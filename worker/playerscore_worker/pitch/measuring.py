@@ -36,8 +36,10 @@ class Measured:
     """Why there are no metres, or not of everything; by code, worst first."""
 
 
-def measured(path: FollowedPath, pitch: Pitch, video: Path, limits: Limits | None = None) -> Measured:
-    """The player's metres. Raises VideoError."""
+def measured(
+    path: FollowedPath, pitch: Pitch, video: Path, limits: Limits | None = None, *, by_lines: bool = True
+) -> Measured:
+    """The player's metres; without `by_lines` the camera is carried by its motion alone. Raises VideoError."""
     marks = landmarks.markings(pitch.format, pitch.length_m, pitch.width_m)
     times = np.array([sample.time_sec for sample in path.samples])
     steps = [sample.camera for sample in path.samples]
@@ -52,7 +54,8 @@ def measured(path: FollowedPath, pitch: Pitch, video: Path, limits: Limits | Non
             moments.append(found)
     ridges, broken = _looked_at(path, times, video, limits, lit=bool(moments))
     size = (path.width, path.height)
-    track = calibration.followed(times, steps, broken, moments, ridges, marks, size)
+    seen = ridges if by_lines else {}
+    track = calibration.followed(times, steps, broken, moments, seen, marks, size)
     found_places = places(path, track, marks)
     figures = metrics.measure(found_places, pitch)
     told += _why(figures, found_places, track, broken)
@@ -107,7 +110,9 @@ def _why(figures: Metrics | None, found: Places, track: Track, broken: NDArray[n
     unknown = int((found.seen & ~track.known()).sum())
     if broken.any() and unknown > found.seen.sum() / 4:
         return [ResultWarning(code="PITCH_CUT", message=f"{said}: there is a cut, and no moment behind it")]
-    return [ResultWarning(code="PITCH_UNSUPPORTED", message=f"{said}: the camera could not be carried farther")]
+    return [
+        ResultWarning(code="PITCH_UNSUPPORTED", message=f"{said}: the camera could not be carried farther")
+    ]
 
 
 def _once(told: list[ResultWarning]) -> list[ResultWarning]:

@@ -1,5 +1,6 @@
 """From places to the figures of `playerscore.football.Metrics`; nothing is extrapolated over a gap."""
 
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -98,7 +99,7 @@ def runs(places: Places, on: NDArray[np.bool_], seconds: float) -> list[slice]:
 
 def _unbroken(places: Places, begin: int, end: int) -> list[slice]:
     edges = [begin, *(begin + 1 + np.flatnonzero(np.diff(places.stretch[begin:end]))).tolist(), end]
-    return [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [slice(a, b) for a, b in pairwise(edges)]
 
 
 def efforts(places: Places, on: NDArray[np.bool_], seconds: float) -> int:
@@ -118,7 +119,9 @@ def top_speed_kmh(places: Places) -> float | None:
             continue
         held = _windows(places.speed[part], width)
         change = _windows(np.abs(places.acceleration[part]), width)
-        fine = (held.max(1) * KMH <= football.TOP_SPEED_GATE_KMH) & (change.max(1) <= football.ACCELERATION_GATE)
+        fine = (held.max(1) * KMH <= football.TOP_SPEED_GATE_KMH) & (
+            change.max(1) <= football.ACCELERATION_GATE
+        )
         if fine.any():
             best = max(best, float(held.min(1)[fine].max()))
     return round(best * KMH, 2) if best > 0 else None

@@ -32,6 +32,8 @@ MAX_ERROR_M: Final = 2.0
 """What is known less well is not told."""
 FLOOR_M: Final = 0.15
 """Nothing is known better: feet are a step apart, and lines 12 cm wide."""
+SLOPE_EVERY: Final = 4
+"""For so many samples the camera's errors move his place alike."""
 OFF_PITCH_M: Final = 8.0
 GAP_SEC: Final = 0.5
 """Over a longer gap nothing is drawn and nothing counted."""
@@ -86,9 +88,7 @@ def places(path: FollowedPath, track: Track, marks: Markings) -> Places:
     kept = np.sqrt(np.trace(camera_cov, axis1=1, axis2=2) + np.trace(foot_cov, axis1=1, axis2=2) / 3)
     along = (velocity * change).sum(1) / np.maximum(speed, 0.3)
     told = np.where(stretch >= 0, np.hypot(kept, FLOOR_M), np.nan)
-    return Places(
-        times, seen, smooth * [1.0, -1.0] + half, told, speed, along, stretch, interval
-    )
+    return Places(times, seen, smooth * [1.0, -1.0] + half, told, speed, along, stretch, interval)
 
 
 def _feet(path: FollowedPath, track: Track, seen: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
@@ -106,6 +106,7 @@ def _feet(path: FollowedPath, track: Track, seen: NDArray[np.bool_]) -> tuple[Fl
     clear = np.array([not s.overlapped_by for s in path.samples])
     clear &= corners[:, 3] < path.height / 2 - 3
     stature = _stature(track, corners, [i for i in wanted if clear[i]])
+    slope, next_slope = None, 0
     for index in wanted:
         state, (left, top, right, bottom) = track.states[index], corners[index]
         foot, worse = np.array([(left + right) / 2, bottom]), 1.0
@@ -114,7 +115,9 @@ def _feet(path: FollowedPath, track: Track, seen: NDArray[np.bool_]) -> tuple[Fl
         raw[index] = view.ground(state, foot[None])[0]
         if not np.isfinite(raw[index]).all():
             continue
-        slope = view.derivative(lambda at, foot=foot: view.ground(at, foot[None]), state)
+        if slope is None or index >= next_slope:
+            slope = view.derivative(lambda at, foot=foot: view.ground(at, foot[None]), state)
+            next_slope = index + SLOPE_EVERY
         camera[index] = slope @ track.covariances[index] @ slope.T
         around = view.ground(state, foot + np.array([[0.5, 0], [-0.5, 0], [0, 0.5], [0, -0.5]]))
         across = np.column_stack([around[0] - around[1], around[2] - around[3]])
