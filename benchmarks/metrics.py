@@ -125,7 +125,9 @@ def _in_sight(truth: Truth, frame: int) -> dict[str, Floats]:
     }
     seen = {name: truth.seen_at(frame, place)[0] for name, place in places.items()}
     edge = np.array([truth.width, truth.height])
-    return {name: at for name, at in seen.items() if np.isfinite(at).all() and ((at > 4) & (at < edge - 4)).all()}
+    return {
+        name: at for name, at in seen.items() if np.isfinite(at).all() and ((at > 4) & (at < edge - 4)).all()
+    }
 
 
 def pickable(truth: Truth, frame: int) -> list[int]:
@@ -166,7 +168,10 @@ def judged_row(found: Measured, carried: Measured, path: FollowedPath, truth: Tr
     row["seen"] = int(found.places.seen.sum())
     row["calibrated"] = int(found.places.calibrated.sum())
     row["lines_share"] = round(len(lit) * path.fps / 5 / max(1, len(path.samples)), 3)
-    row["drift_m"] = {"with_lines": _camera_drift(found, truth), "without_lines": _camera_drift(carried, truth)}
+    row["drift_m"] = {
+        "with_lines": _camera_drift(found, truth),
+        "without_lines": _camera_drift(carried, truth),
+    }
     row["calibrated_share_without_lines"] = round(len(without.error) / max(1, row["seen"]), 3)
     row["_judged"] = all_
     return row

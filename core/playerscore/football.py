@@ -52,9 +52,11 @@ class Metrics(FlowModel):
     zone_distances_m: Annotated[list[Metres], Field(min_length=5, max_length=5)]
     """Way at 0-7, 7-15, 15-20, 20-25 and above 25 km/h."""
     high_speed_kmh: Annotated[float, Field(ge=10, le=30)] = HIGH_SPEED_KMH
+    """From here on running counts as high-speed running."""
     high_speed_distance_m: Metres
     """Way above `high_speed_kmh`."""
     sprint_kmh: Annotated[float, Field(ge=15, le=36)] = SPRINT_KMH
+    """From here on it counts as sprinting."""
     sprint_distance_m: Metres
     """Way above `sprint_kmh`."""
     sprints: Count
@@ -68,7 +70,9 @@ class Metrics(FlowModel):
     best_1_min_m: Metres | None = None
     """Most metres in one minute that was calibrated whole."""
     best_3_min_m: Metres | None = None
+    """Most metres in three such minutes on end."""
     best_5_min_m: Metres | None = None
+    """Most metres in five."""
     average_x_m: Place
     """His mean place, metres from the left goal line."""
     average_y_m: Place

@@ -5,7 +5,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from builders import make_signals
-from playerscore.rating import WEIGHTS, Signals, rate
+from playerscore.rating import WEIGHTS, Movement, Signals, rate
 
 share = st.floats(0, 1)
 seconds = st.floats(0, 6000)
@@ -133,3 +133,32 @@ def test_time_outside_of_the_picture_makes_him_less_visible_but_nobody_else() ->
         rate(make_signals()).radar.tracking_quality, abs=5
     )
     assert rate(away).radar.visibility == 50
+
+
+moves = st.builds(Movement, st.floats(0, 400), st.floats(0, 100))
+
+
+@given(signals, moves)
+def test_with_metres_only_the_activity_is_another(measured: Signals, moved: Movement) -> None:
+    plain, metres = rate(measured), rate(measured, moved)
+
+    assert metres.radar.model_copy(update={"activity_proxy": plain.radar.activity_proxy}) == plain.radar
+    assert metres.overall_score <= min(metres.radar.visibility, metres.radar.tracking_quality)
+
+
+@given(signals, moves, moves)
+def test_who_moves_more_is_not_less_active(measured: Signals, one: Movement, other: Movement) -> None:
+    more = Movement(*(max(pair) for pair in zip(one, other, strict=True)))
+
+    assert rate(measured, more).radar.activity_proxy >= rate(measured, one).radar.activity_proxy
+    assert rate(measured, more).overall_score >= rate(measured, one).overall_score
+
+
+@given(signals, moves, st.sampled_from(sorted(BETTER)))
+def test_better_tracking_lowers_nothing_in_metres_either(
+    measured: Signals, moved: Movement, name: str
+) -> None:
+    worse, better = rate(measured, moved), rate(measured.model_copy(update={name: BETTER[name]}), moved)
+
+    assert better.overall_score >= worse.overall_score
+    assert better.radar.tracking_quality >= worse.radar.tracking_quality
