@@ -179,6 +179,10 @@ bench-following: setup ## How well the confirmed player is followed, rendered an
 	$(RUN) python benchmarks/following.py
 	$(RUN) python docs/generate.py
 
+.PHONY: bench-metrics
+bench-metrics: setup ## How exact metres and speeds are, on rendered play (an hour on 2 cores), into benchmarks/results
+	$(RUN) python benchmarks/metrics.py
+
 bench-policy: setup ## What the policy in CEL costs an API server at the largest preview, into benchmarks/results
 	$(RUN) python benchmarks/policy_cost.py
 

@@ -111,7 +111,7 @@ def _mirrored(pairs: Sequence[_Pair]) -> str | None:
     wrong: dict[str, int] = {pair.name: 0 for pair in pairs}
     alike = other = 0
     for three in combinations(pairs, 3):
-        metres, image = (_height([pair[axis] for pair in three]) for axis in (2, 1))
+        metres, image = _height([p.metres for p in three]), _height([p.image for p in three])
         if abs(metres) < FLAT_M or abs(image) < FLAT_SHARE:
             continue
         if metres * image > 0:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from playerscore import names
+from playerscore.football import Metrics
 from playerscore.geometry import Box
 from playerscore.names import ConditionType, Step
 from playerscore.rating import Signals, rate
@@ -18,6 +19,7 @@ from playerscore.resources import (
     BBox,
     Condition,
     Frame,
+    Pitch,
     PlayerRef,
     PreviewStatus,
     Progress,
@@ -212,6 +214,35 @@ def make_result(signals: Signals | None = None, **changes: Any) -> Result:
         "provenance": provenance,
     }
     return Result(**(known | changes))
+
+
+def make_pitch(**changes: Any) -> Pitch:
+    """The four corners, as a camera above the middle would see them."""
+    corners = ((0, 0), (1, 0), (1, 1), (0, 1))
+    points = [{"imageX": x, "imageY": y, "pitchX": 105 * x, "pitchY": 68 * y} for x, y in corners]
+    return Pitch.model_validate({"moments": [{"time_sec": 1.0, "points": points}]} | changes)
+
+
+def make_metrics(**changes: Any) -> Metrics:
+    """A minute of a player in metres."""
+    known: dict[str, Any] = {
+        "seen_min": 1.0,
+        "calibrated_min": 0.9,
+        "calibrated_share": 0.9,
+        "position_error_m": 0.4,
+        "distance_m": 110.0,
+        "distance_m_per_min": 122.2,
+        "zone_distances_m": [30.0, 50.0, 20.0, 6.0, 4.0],
+        "high_speed_distance_m": 10.0,
+        "sprint_distance_m": 3.0,
+        "sprints": 1,
+        "top_speed_kmh": 26.0,
+        "accelerations": 2,
+        "decelerations": 1,
+        "average_x_m": 50.0,
+        "average_y_m": 30.0,
+    }
+    return Metrics(**(known | changes))
 
 
 def make_artifacts(*files: str) -> list[Artifact]:

@@ -1,5 +1,6 @@
 """What the operator does about a job, from a value of the world: no cluster, no clock."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,6 +11,8 @@ from builders import (
     ELSEWHERE,
     UID,
     make_condition,
+    make_metrics,
+    make_pitch,
     make_ready_spec,
     make_result,
     make_run,
@@ -19,8 +22,9 @@ from builders import (
     make_target,
 )
 from mergepatch import patched
+from playerscore import tasks
 from playerscore.names import ConditionType, Step
-from playerscore.resources import Progress, Retry, ScoringJobStatus
+from playerscore.resources import Progress, ResultWarning, Retry, ScoringJobStatus
 from playerscore_operator.decide import Decision, decide
 from playerscore_operator.manifests import analysis_job, preview_job
 from playerscore_operator.observe import Observed
@@ -505,3 +509,50 @@ def test_a_lost_node_shows_in_what_its_kubelet_would_have_said_otherwise(
     decision = decide(with_child(observed, attempt(observed), pods=(seen,)), NOW, API)
 
     assert claim(decision, ConditionType.RUNNING) == expected
+
+
+FAR = [ResultWarning(code="PITCH_UNSUPPORTED", message="Only 20 % of the time")]
+UNSEEN = [ResultWarning(code="PITCH_UNSEEN", message="No grass is seen")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"method": "football-metrics", "metrics": make_metrics()}, ("True", "Calibrated")),
+        ({"warnings": FAR}, ("False", "PITCH_UNSUPPORTED")),
+        ({"warnings": UNSEEN}, ("False", "PITCH_UNSUPPORTED")),  # an older worker's result
+    ],
+    ids=["in metres", "carried too far", "a worker that does not know the pitch"],
+)
+def test_a_job_with_a_pitch_is_told_what_became_of_it(changes: dict[str, Any], said: tuple[str, str]) -> None:
+    result = make_result(generation=3).model_copy(update=changes)
+    status = make_status(run=make_run(1, generation=3), conditions=[RUNS], result=result)
+    observed = running(status, make_ready_spec(suspend=False, pitch=make_pitch()))
+    decision = decide(with_child(observed, attempt(observed), "Complete"), NOW, API)
+
+    assert step(decision) == "COMPLETED"
+    assert claim(decision, ConditionType.SUCCEEDED) == ("True", "Completed")
+    assert claim(decision, ConditionType.PITCH_CALIBRATED) == said
+
+
+def test_without_a_pitch_there_is_no_such_condition() -> None:
+    decision = decide(world(), NOW, API)
+
+    assert decision.status is not None
+    assert "PitchCalibrated" not in {item["type"] for item in decision.status["conditions"]}
+
+
+def test_the_pitch_reaches_the_worker_and_is_absent_where_none_is_given() -> None:
+    def task(spec: Any) -> Any:
+        observed = world(spec, make_status())
+        assert observed.runtime is not None
+        containers = analysis_job(observed, observed.runtime.spec, 1, API)["spec"]["template"]["spec"][
+            "containers"
+        ]
+        told = {item["name"]: item.get("value") for c in containers for item in c["env"]}
+        return json.loads(told["PLAYERSCORE_TASK"])
+
+    with_pitch = task(make_ready_spec(suspend=False, pitch=make_pitch()))
+
+    assert tasks.read(json.dumps(with_pitch)).pitch == make_pitch()  # type: ignore[union-attr]
+    assert "pitch" not in task(make_ready_spec(suspend=False))

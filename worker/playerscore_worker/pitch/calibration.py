@@ -287,7 +287,7 @@ class _Follower:
         clicked: tuple[Moment, Floats] | None,
     ) -> tuple[Floats, Floats]:
         """Gauss-Newton on prior, clicked points and, once these agree, lines with a closing gate."""
-        weight = np.linalg.inv(covariance)
+        weight = np.asarray(np.linalg.inv(covariance), np.float64)
         state, information = begin, weight
         width = self.size[0]
         gates: list[float | None] = [None] * (4 if clicked else 0)
@@ -304,8 +304,8 @@ class _Follower:
                         return prior, covariance
                 else:
                     information, pull = found
-            state = state + np.linalg.solve(information, pull)
-        return state, np.linalg.inv(information)
+            state = np.asarray(state + np.linalg.solve(information, pull), np.float64)
+        return state, np.asarray(np.linalg.inv(information), np.float64)
 
     def _spread_px(self, state: Floats, covariance: Floats) -> float:
         """How far off, in pixels, a line in the picture's middle may be."""

@@ -33,7 +33,6 @@ def measure(places: Places, pitch: Pitch) -> Metrics | None:
         high, sprint = min(high, sprint), max(high, sprint)
     speed, ways = speeds(places), steps(places)
     total = float(ways.sum())
-    windows = {f"best_{m}_min_m": best_minutes(places, ways, m) for m in (1, 3, 5)}
     average = places.metres[on].mean(0)
     return Metrics(
         seen_min=round(seen / 60, 3),
@@ -53,7 +52,9 @@ def measure(places: Places, pitch: Pitch) -> Metrics | None:
         decelerations=efforts(places, places.acceleration <= -football.ACCELERATION, football.ACCELERATION_SEC),
         average_x_m=round(float(average[0]), 2),
         average_y_m=round(float(average[1]), 2),
-        **windows,
+        best_1_min_m=best_minutes(places, ways, 1),
+        best_3_min_m=best_minutes(places, ways, 3),
+        best_5_min_m=best_minutes(places, ways, 5),
     )  # fmt: skip
 
 

@@ -97,7 +97,7 @@ def _feet(path: FollowedPath, track: Track, seen: NDArray[np.bool_]) -> tuple[Fl
     raw = np.full((count, 2), np.nan)
     camera, feet = np.zeros((count, 2, 2)), np.zeros((count, 2, 2))
     middle = np.array([path.width, path.height]) / 2
-    wanted = np.flatnonzero(seen & track.known())
+    wanted = np.flatnonzero(seen & track.known()).tolist()
     corners = np.zeros((count, 4))
     for index in wanted:
         box = path.samples[index].box_xywh
