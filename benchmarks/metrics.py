@@ -27,7 +27,7 @@ from playerscore_clips.truth import Truth, load_truth
 from playerscore_worker import detectors
 from playerscore_worker.follower import FollowedPath, Start, follow
 from playerscore_worker.pitch import metrics, view
-from playerscore_worker.pitch.measuring import Measured, measured
+from playerscore_worker.pitch.measuring import LINES_FPS, Measured, measured
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 RESULT: Final = ROOT / "benchmarks" / "results" / "metrics.json"
@@ -167,7 +167,7 @@ def judged_row(found: Measured, carried: Measured, path: FollowedPath, truth: Tr
     row = {"figures": figures([all_]), "warnings": [w.code for w in found.warnings]}
     row["seen"] = int(found.places.seen.sum())
     row["calibrated"] = int(found.places.calibrated.sum())
-    row["lines_share"] = round(len(lit) * path.fps / 5 / max(1, len(path.samples)), 3)
+    row["lines_share"] = round(len(lit) * path.fps / LINES_FPS / max(1, len(path.samples)), 3)
     row["drift_m"] = {
         "with_lines": _camera_drift(found, truth),
         "without_lines": _camera_drift(carried, truth),

@@ -56,13 +56,15 @@ def test_the_command_line_adds_moments_point_by_point(lab: Lab, desk: Desk) -> N
     desk.ok("pitch", "cli-pitch", "--frame", "1", *clicked)
     desk.ok("pitch", "cli-pitch", "--time", "0.5", *clicked)
     one = lab.stored("cli-pitch")["spec"]["pitch"]
-    wrong = desk.run("pitch", "cli-pitch", "--time", "1", *(item.replace("=0.", "=0.0") for item in clicked))
+    turned = [f"--point={name}={1 - AT[name][0]:.4f},{AT[name][1]:.4f}" for name in FIVE]
+    wrong = desk.run("pitch", "cli-pitch", "--time", "1", *turned)
     named = desk.run("pitch", "cli-pitch", "--time", "1", *clicked[:4], "--point=north-stand=0.5,0.5")
     desk.ok("pitch", "cli-pitch", "--clear")
 
     assert [len(moment["points"]) for moment in one["moments"]] == [5, 5]
     assert one["moments"][0]["points"][0]["landmark"] == FIVE[0]
     assert wrong.returncode == REFUSED
+    assert "PITCH_INCOHERENT: spec.pitch: at 1 s the pitch is mirrored" in wrong.stderr
     assert "north-stand" in named.stderr
     assert "pitch" not in lab.stored("cli-pitch")["spec"]
 

@@ -15,7 +15,7 @@ from playerscore_cli.commands import pitching
 from playerscore_clips.surveys import SurveySettings, render_survey
 from playerscore_clips.truth import Truth, load_truth
 
-SETTINGS = SurveySettings(kind="stand", seed=501, seconds=6, lens=-0.15)
+SETTINGS = SurveySettings(kind="stand", seed=501, seconds=6, width=640, height=360, person_px=32, lens=-0.15)
 
 
 @pytest.fixture(scope="module")

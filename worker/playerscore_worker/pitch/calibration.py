@@ -292,7 +292,7 @@ class _Follower:
         width = self.size[0]
         gates: list[float | None] = [None] * (4 if clicked else 0)
         if sample in self.ridges and (clicked or self._spread_px(prior, covariance) < LOST_SHARE * width):
-            gates += [GATE_SHARE * width, GATE_SHARE * width / 2, GATE_SHARE * width / 3]
+            gates += [GATE_SHARE * width, GATE_SHARE * width / 3]
         for gate in gates:
             information, pull = weight.copy(), weight @ (prior - state)
             if clicked:

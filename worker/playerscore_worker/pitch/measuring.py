@@ -20,7 +20,7 @@ from playerscore_worker.pitch.lines import Ridges
 from playerscore_worker.pitch.places import Places, places
 from playerscore_worker.pitch.view import Floats
 
-LINES_FPS: Final = 5.0
+LINES_FPS: Final = 3.0
 """So often the lines are looked at; between, the camera's motion carries."""
 
 
