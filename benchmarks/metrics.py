@@ -237,6 +237,7 @@ def _written(rows: list[Json], options: argparse.Namespace) -> None:
         "players": len(rows),
         "seconds_each": options.seconds,
         "moments_each": 1,
+        "lines_fps": LINES_FPS,
         "figures": all_figures,
         "ratios": {"time_of_follow": _rounded(1 + metres_sec / follow_sec)},
         "drift_m": {
