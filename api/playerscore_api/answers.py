@@ -170,6 +170,14 @@ EVENTS: Final[Responses] = {
 }
 
 
+EVERY_EVENT: Final[Responses] = {
+    200: {
+        "description": "job, deleted; at last perhaps error.",
+        "content": {"text/event-stream": {"schema": EVENT, "example": examples.EVERY_EVENT}},
+    }
+}
+
+
 def refused(*codes: str, everywhere: bool = True) -> Responses:
     """The refusals of a route, by HTTP status, with an example for each code."""
     found: dict[int, list[str]] = {}

@@ -1,4 +1,4 @@
-"""Server-sent events of one job, from a Kubernetes watch that the caller's own token opens.
+"""Server-sent events of one job, or of a namespace's, from a Kubernetes watch that the caller's own token opens.
 
 An event's id is a resourceVersion, so that a reconnect with `Last-Event-ID`, to any replica, is told what it missed;
 where Kubernetes has forgotten that version, the present state comes instead. A stream begins only when all of this
@@ -19,8 +19,8 @@ from starlette.types import Receive, Scope, Send
 from playerscore.errors import PlayerscoreError
 from playerscore.names import FINISHED
 from playerscore_api import answers, forms, stored
-from playerscore_api.deps import Addressed, Parts, TheJob, Token
-from playerscore_api.feeds import FORGOTTEN, Feed, Hub, Told
+from playerscore_api.deps import Addressed, Caller, Namespace, Parts, TheJob, Token
+from playerscore_api.feeds import EVERY, FORGOTTEN, Feed, Hub, Told
 from playerscore_api.forms import Job
 from playerscore_api.strict import StrictRoute
 
@@ -31,6 +31,9 @@ SEND_SECONDS: Final = 30
 CATCH_UP_SECONDS: Final = 10
 UNKNOWN: Final = FORGOTTEN | {"CLUSTER_UNAVAILABLE"}
 """How Kubernetes refuses a version that it no longer, or not yet, knows."""
+Seconds = Annotated[
+    int, Query(alias="timeoutSeconds", ge=1, le=86_400, description="Ends the stream after so long.")
+]
 
 
 @router.get(
@@ -47,9 +50,7 @@ async def events(
     last_event_id: Annotated[
         str | None, Header(max_length=64, description="The id of the last event that was seen.")
     ] = None,
-    seconds: Annotated[
-        int, Query(alias="timeoutSeconds", ge=1, le=86_400, description="Ends the stream after so long.")
-    ] = 86_400,
+    seconds: Seconds = 86_400,
 ) -> Response:
     """Events until the job has ended, for whoever may get and watch it.
 
@@ -71,6 +72,46 @@ async def events(
         stream = EventStream(told, ping=parts.settings.event_ping_seconds, send_timeout=SEND_SECONDS)
         stream.closing = opening.pop_all().close
         return stream
+
+
+@router.get(
+    "/events",
+    operation_id="watchJobs",
+    tags=["jobs"],
+    response_class=Response,
+    responses=answers.EVERY_EVENT | answers.refused("TOO_MANY_REQUESTS"),
+)
+async def every_event(
+    caller: Caller, namespace: Namespace, parts: Parts, token: Token, seconds: Seconds = 86_400
+) -> Response:
+    """What happens from now on to the jobs of a namespace, for whoever may watch them.
+
+    A change gives `job` with the whole flat form, `deleted` the job as it was last. What is there already is not told:
+    open the stream, then read the list, and keep of each job what has the higher resourceVersion. The stream ends
+    where a change may have been missed, after `error` where Kubernetes refuses to go on: do both again.
+    """
+    with contextlib.ExitStack() as opening:
+        feed = parts.hub.admit()
+        opening.callback(feed.close)
+        async with parts.hub.turn():
+            await feed.open(caller, token, namespace, EVERY)
+        told = _told_of_all(feed, asyncio.get_running_loop().time() + seconds)
+        stream = EventStream(told, ping=parts.settings.event_ping_seconds, send_timeout=SEND_SECONDS)
+        stream.closing = opening.pop_all().close
+        return stream
+
+
+async def _told_of_all(feed: Feed, end: float) -> AsyncGenerator[ServerSentEvent]:
+    """The changes of all jobs, until one may have been missed."""
+    yield ServerSentEvent(comment="watching")
+    try:
+        while (change := await feed.next(end)) is not None and change.kind != "GAP":
+            if change.job is not None:
+                name = "deleted" if change.kind == "DELETED" else "job"
+                body = forms.flat(change.job).model_dump_json()
+                yield ServerSentEvent(event=name, id=str(change.version), data=body)
+    except PlayerscoreError as error:
+        yield ServerSentEvent(event="error", data=_text(error.body()))
 
 
 class EventStream(EventSourceResponse):

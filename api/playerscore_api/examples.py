@@ -144,6 +144,7 @@ EVENTS: Final = (
     'event: percent\r\ndata: {"percent":42}\r\n\r\n'
     'id: 1103\r\nevent: job\r\ndata: {"id":"match-1"}\r\n\r\n'
 )
+EVERY_EVENT: Final = 'event: job\r\nid: 1103\r\ndata: {"id":"match-1"}\r\n\r\n'
 
 
 def refusal(code: str) -> Document:

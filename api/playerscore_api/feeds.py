@@ -27,6 +27,8 @@ OPENED_AT_ONCE: Final = 16
 """Streams that ask Kubernetes at the same time before they begin."""
 LINE_SECONDS: Final = 20.0
 """How long a stream waits for its turn to be opened."""
+EVERY: Final = ""
+"""The job's name that stands for all of the namespace."""
 LONGEST_PAUSE: Final = 5.0
 STEADY_SECONDS: Final = 5.0
 """A watch that lasted so long does not make the next one wait."""
@@ -62,13 +64,13 @@ class Feed:
         return (self._watch.version if self._watch else None) or 0
 
     async def open(self, caller: Cluster, token: str, namespace: str, name: str) -> None:
-        """Wait until Kubernetes has granted a watch. Raises what it refuses with."""
+        """Wait until Kubernetes has granted a watch of that job, or of `EVERY` one. Raises what it refuses with."""
         self._name = name
         watch = self._hub.watch(caller, token, namespace, name)
         try:
             await self._join(watch)
         except PlayerscoreError as error:
-            if watch.name or error.code != "FORBIDDEN":
+            if watch.name or name == EVERY or error.code != "FORBIDDEN":
                 raise
             # Who may watch only jobs of certain names has no right to the namespace.
             await self._join(self._hub.watch(caller, token, namespace, name, alone=True))
@@ -194,7 +196,7 @@ class Watch:
         self.version = change.version
         if change.kind == "BOOKMARK":
             self._tell_all(Told(change.kind, change.version, None))
-        elif feeds := self.feeds.get(change.name):
+        elif feeds := self.feeds.get(change.name, set()) | self.feeds.get(EVERY, set()):
             told = Told(change.kind, change.version, stored.job(change.body))
             for feed in feeds:
                 feed.tell(told)
@@ -252,13 +254,13 @@ class Hub:
             self._line.release()
 
     def watch(self, caller: Cluster, token: str, namespace: str, name: str, alone: bool = False) -> Watch:
-        """The watch that tells of this job: one that there is, else a new one."""
+        """The watch that tells of this job, or of `EVERY` one: one that there is, else a new one."""
         own, shared = (token, namespace, name), (token, namespace, None)
         if own in self._watches:
             return self._watches[own]
         if shared in self._watches and not alone:
             return self._watches[shared]
-        several = sum(key[:2] == shared[:2] for key in self._watches) >= OWN_WATCHES
+        several = name == EVERY or sum(key[:2] == shared[:2] for key in self._watches) >= OWN_WATCHES
         key = shared if several and not alone else own
         self._watches[key] = Watch(self, caller, namespace, key[2], self._patience)
         return self._watches[key]

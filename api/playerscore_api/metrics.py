@@ -31,7 +31,7 @@ KUBERNETES_SECONDS = Histogram(
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 CODE: Final = "playerscore.code"
-EVENTS: Final = "/jobs/{job_id}/events"
+EVENTS: Final = frozenset({"/jobs/{job_id}/events", "/events"})
 
 
 def remember(scope: Scope, code: str) -> None:
@@ -81,5 +81,5 @@ class Measured:
         method = scope["method"] if scope["method"] in METHODS else "OTHER"
         # Without a status the caller went away before the answer began.
         REQUESTS.labels(method, route, said["status"] or "none", said["code"]).inc()
-        if route != EVENTS:
+        if route not in EVENTS:
             SECONDS.labels(route).observe(seconds)

@@ -12,7 +12,7 @@ from playerscore.listening import authority
 
 ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 OWN_PATHS: Final = frozenset(
-    {"jobs", "uploads", "worker", "docs", "openapi.json", "healthz", "readyz", "metrics"}
+    {"jobs", "events", "uploads", "worker", "console", "docs", "openapi.json", "healthz", "readyz", "metrics"}
 )
 """First parts of this API's own addresses: a prefix that begins with one could not be told from them."""
 ORIGIN: Final = re.compile(r"\*|https?://[^/\s]+")

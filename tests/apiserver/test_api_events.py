@@ -484,3 +484,41 @@ def test_a_strange_last_event_id_breaks_nothing(lab: Lab, last: str) -> None:
         lab.created("strange")
     with stream(lab.editor, "strange", last, timeoutSeconds=2) as answer:
         assert [event.kind for event in read(answer)][-1] == "job"
+
+
+# --- all jobs of a namespace -----------------------------------------------------------------------------
+
+
+def test_all_jobs_are_followed_from_now_on_and_a_deletion_names_its_job(lab: Lab) -> None:
+    lab.created("before", preview=False)
+    with lab.editor.stream("GET", "/events", params={"timeoutSeconds": 60}) as answer:
+        events = read(answer)
+        lab.created("all-1", preview=False)
+        created = next(events)
+        with stream(lab.editor, "all-1") as single:
+            alone = until(read(single), "job")[-1]
+        lab.status("before", {"progress": {"percent": 40}})
+        changed = next(events)
+        lab.editor.delete("/jobs/all-1")
+        deleted = next(events)
+
+    assert (created.kind, created.data["id"]) == ("job", "all-1")
+    assert created.data == alone.data, "the same flat form as the job's own stream"
+    assert created.id == created.data["resourceVersion"]
+    assert (changed.data["id"], changed.data["progress"]["percent"]) == ("before", 40)
+    assert (deleted.kind, deleted.data["id"]) == ("deleted", "all-1")
+    assert int(deleted.id) > int(changed.id) > int(created.id)
+
+
+def test_who_may_not_watch_all_jobs_is_refused_before_the_stream_begins(lab: Lab) -> None:
+    assert error(lab.stranger.get("/events")) == (403, "FORBIDDEN")
+    assert error(lab.editor.get("/events", params={"namespace": "kube-system"})) == (403, "FORBIDDEN")
+    assert error(lab.client("nonsense").get("/events")) == (401, "UNAUTHENTICATED")
+
+
+def test_a_stream_of_all_jobs_ends_when_it_was_asked_to(lab: Lab) -> None:
+    begin = time.monotonic()
+    with lab.editor.stream("GET", "/events", params={"timeoutSeconds": 1}) as answer:
+        assert list(read(answer)) == []
+
+    assert 1 <= time.monotonic() - begin < 15
