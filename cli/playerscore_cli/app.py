@@ -58,6 +58,12 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
             "storing", "The files that an analysis made: lists them, or downloads them with --output-dir."
         ),
     },
+    "In a browser": {
+        "console": Entry(
+            "opening",
+            "Open the console in a browser, signed in; stays until Ctrl-C while it forwards a port.",
+        ),
+    },
     "Without a cluster": {
         "run": Entry("here", "The whole flow on this machine, without a cluster."),
         "explain": Entry("explaining", "Why the path goes where it goes: every encounter, loss and finding."),

@@ -1,0 +1,141 @@
+"""console: the pages in a browser, signed in as oneself."""
+
+import contextlib
+import html
+import os
+import re
+import subprocess
+import tempfile
+import time
+import webbrowser
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import click
+
+from playerscore.errors import PlayerscoreError
+from playerscore_cli import complete, options
+from playerscore_cli.cluster import Cluster
+
+TOKEN_SECONDS: Final = 3600
+FORWARDED: Final = re.compile(r"Forwarding from (127\.0\.0\.1:\d+)")
+READ_SECONDS: Final = 10.0
+"""How long a browser may take to read the file that it is given."""
+PAGE: Final = '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url={}">'
+
+
+@click.command()
+@click.argument("name", required=False, metavar="[NAME]", shell_complete=complete.jobs)
+@options.api_options
+@click.option(
+    "--account", metavar="NAME", help="A ServiceAccount of the namespace that you may make tokens for."
+)
+@click.option(
+    "--system-namespace",
+    metavar="NAME",
+    default="playerscore-system",
+    show_default=True,
+    help="Where the API is, for the port-forward; without --api.",
+)
+@click.option("--service", metavar="NAME", default="playerscore-api", show_default=True, help="Its Service.")
+@click.option("--no-browser", is_flag=True, help="Print the address, with the token, and open nothing.")
+@options.place_options
+@click.pass_context
+def console(
+    ctx: click.Context,
+    /,
+    name: str | None,
+    api: str | None,
+    token: str | None,
+    account: str | None,
+    system_namespace: str,
+    service: str,
+    no_browser: bool,
+    **place: Any,
+) -> None:
+    """Open the console in a browser, signed in; stays until Ctrl-C while it forwards a port.
+
+    The token is your kubeconfig's where it has one, else one of --account for an hour. The page takes it out of its
+    address at once and keeps it in memory only.
+    """
+    namespace, context, kubeconfig = complete.place_of(ctx)
+    cluster = Cluster.open(namespace, context, kubeconfig)
+    bearer = token or _token(cluster, account)
+    with _reached(api, [system_namespace, service], context, kubeconfig) as url:
+        page = "/".join(["", cluster.namespace, *([name] if name else [])])
+        address = f"{url.rstrip('/')}/console/"
+        signed = f"{address}#token={quote(bearer, safe='')}&to={quote(page, safe='')}"
+        if no_browser:
+            click.echo(signed)
+        else:
+            click.echo(f"{address}#{page}")
+            _open(signed)
+        while not api:
+            time.sleep(1)
+
+
+def _token(cluster: Cluster, account: str | None) -> str:
+    """A bearer token of the person's own. Raises PlayerscoreError."""
+    if account is None:
+        if bearer := cluster.access.bearer:
+            return bearer
+        text = (
+            "Your kubeconfig has a certificate, which a browser cannot show: --account or --token is needed"
+        )
+        raise PlayerscoreError("UNAUTHENTICATED", text)
+    request = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {"expirationSeconds": TOKEN_SECONDS},
+    }
+    path = f"/api/v1/namespaces/{cluster.namespace}/serviceaccounts/{account}/token"
+    return str(cluster.call("POST", path, body=request)["status"]["token"])
+
+
+@contextlib.contextmanager
+def _reached(api: str | None, place: list[str], context: str | None, file: Path | None) -> Iterator[str]:
+    """The API's address: as given, else a port of this machine that kubectl forwards. Raises PlayerscoreError."""
+    if api:
+        yield api
+        return
+    namespace, service = place
+    command = ["kubectl", "port-forward", "--namespace", namespace, f"service/{service}", ":http"]
+    command += ["--address", "127.0.0.1", *(["--context", context] if context else [])]
+    command += ["--kubeconfig", str(file)] if file else []
+    try:
+        forward = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603  # kubectl, from the PATH
+    except OSError as error:
+        raise PlayerscoreError(
+            "CLUSTER_UNAVAILABLE", f"kubectl is needed to forward a port: {error}"
+        ) from error
+    try:
+        yield f"http://{_forwarded(forward)}"
+    finally:
+        forward.terminate()
+        forward.wait()
+
+
+def _forwarded(forward: "subprocess.Popen[str]") -> str:
+    assert forward.stdout is not None and forward.stderr is not None  # noqa: PT018  # both are pipes
+    for line in forward.stdout:
+        if found := FORWARDED.search(line):
+            return found[1]
+    raise PlayerscoreError(
+        "CLUSTER_UNAVAILABLE", f"No port could be forwarded: {forward.stderr.read().strip()}"
+    )
+
+
+def _open(address: str) -> None:
+    """By a file that nobody else can read: a browser's arguments stand in the list of processes."""
+    handle, file = tempfile.mkstemp(prefix="playerscore-", suffix=".html")
+    with os.fdopen(handle, "w") as written:
+        written.write(PAGE.format(html.escape(address)))
+    try:
+        if not webbrowser.open(Path(file).as_uri()):
+            text = "No browser could be opened; --no-browser prints the address"
+            raise PlayerscoreError("INVALID", text, field="BROWSER")
+        time.sleep(READ_SECONDS)
+    finally:
+        Path(file).unlink()
