@@ -46,7 +46,20 @@ verify: check ## check, and nothing generated is stale
 	$(RUN) python docs/generate.py --check
 	$(RUN) python clients/generate.py --check
 
-.PHONY: docs client
+.PHONY: docs client console console-pictures bench-console
+console: ## The console's pages, checked and built into the API's package
+	console/build.sh check
+
+console-pictures: setup ## The pictures of docs/console.md, of a real clip and its analysis
+	cluster/tools.sh etcd kube-apiserver kubectl versitygw
+	console/build.sh
+	BROWSER=$$(cluster/browser.sh) && PLAYERSCORE_BROWSER=$$BROWSER $(RUN) python docs/console_pictures.py
+
+bench-console: setup ## How much the console loads and how fast it answers, into benchmarks/results
+	cluster/tools.sh etcd kube-apiserver kubectl versitygw
+	console/build.sh
+	BROWSER=$$(cluster/browser.sh) && PLAYERSCORE_BROWSER=$$BROWSER $(RUN) python benchmarks/console.py
+
 client: setup ## The TypeScript client, generated from the API and compiled
 	$(RUN) python clients/generate.py
 	clients/build.sh
@@ -75,6 +88,7 @@ test-apiserver: setup ## A real etcd and kube-apiserver
 
 test-browser: setup ## Pages in a real browser, on a real API server
 	cluster/tools.sh etcd kube-apiserver kubectl versitygw
+	console/build.sh
 	BROWSER=$$(cluster/browser.sh) && PLAYERSCORE_BROWSER=$$BROWSER $(PYTEST) tests/browser
 
 FAULTS_TOOLS := etcd kube-apiserver kube-controller-manager kube-scheduler kubectl helm versitygw

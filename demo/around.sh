@@ -9,8 +9,9 @@ cat <<END
 Look around:
   export KUBECONFIG=$KUBECONFIG
   $BIN/kubectl get scoringjobs -A
+The console, where a player is picked and his score is read: $1/console/#/$2
 The REST API, and a page to try it: $1/docs
-A token for both, for one hour:
+A token for all of these, for one hour:
   $BIN/kubectl --kubeconfig $KUBECONFIG create token playerscore-demo --namespace $2 --duration 1h
 Remove it all:
   make demo-down

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import generate_cli
+import generate_console
 import generate_errors
 import generate_faults
 import generate_following
@@ -20,6 +21,7 @@ import generate_troubles
 
 HERE = Path(__file__).parent
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
+    "../console/src/catalogue.json": generate_console.page,
     "cli.md": generate_cli.page,
     "errors.md": generate_errors.page,
     "faults.md": generate_faults.page,

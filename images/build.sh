@@ -12,7 +12,7 @@ source "$ROOT/cluster/common.sh"
 
 # inputs NAME: the paths, relative to the root, that its Dockerfile copies.
 inputs() {
-  local python="images/with-ca.sh images/slim.py images/bytecode.py LICENSE README.md pyproject.toml uv.lock core"
+  local python="images/with-ca.sh images/slim.py images/bytecode.py LICENSE README.md pyproject.toml uv.lock console/hatch_build.py core"
   case $1 in
     control-plane) echo "$python operator webhook api" ;;
     worker | worker-gpu) echo "$python worker" ;;
@@ -46,6 +46,7 @@ choose_base() {
 stage() {
   local name=$1 context=$2 paths
   read -ra paths <<<"$(inputs "$name") images/$name.Dockerfile"
+  if [ "$name" = control-plane ]; then logged console "$ROOT/console/build.sh"; fi
   tar -C "$ROOT" --exclude=__pycache__ --exclude='*.pyc' -cf - "${paths[@]}" | tar -C "$context" -xf -
   if [ "$name" = store ]; then
     "$ROOT/cluster/tools.sh" versitygw

@@ -23,6 +23,7 @@ RUN sh /build/with-ca.sh /build/uv/bin/uv sync --quiet --frozen --no-dev --no-ed
 
 FROM libraries AS programs
 COPY README.md ./
+COPY console/hatch_build.py console/
 COPY core core
 COPY worker worker
 RUN sh /build/with-ca.sh /build/uv/bin/uv pip install --quiet --no-deps --target /opt/programs . \

@@ -16,6 +16,7 @@ from playerscore_api import (
     access,
     answers,
     cluster,
+    console,
     events,
     faults,
     links,
@@ -90,6 +91,7 @@ def build(settings: Settings) -> FastAPI:
         app.include_router(router)
     _health(app)
     pages.install(app)
+    console.install(app, settings.public_store_endpoint)
     faults.install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(Measured)

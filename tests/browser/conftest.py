@@ -4,9 +4,11 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from apilab import Lab, running_lab
+
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")

@@ -106,11 +106,12 @@ def chosen(api: httpx.Client, cluster: Cluster, uri: str) -> tuple[str, Json]:
 def test_what_the_demo_prints_lets_one_in(cluster: Cluster, tmp_path: Path) -> None:
     told = run(f"{ROOT}/demo/around.sh {cluster.api_url} {JOBS_NAMESPACE}", cluster, tmp_path)
     [command] = [line for line in told.splitlines() if "create token" in line]
-    [address] = re.findall(r"http\S+", told)
+    console, docs = re.findall(r"http\S+", told)
     token = run(command, cluster, tmp_path).strip()
 
     asked = {"namespace": JOBS_NAMESPACE}
     answer = httpx.get(f"{cluster.api_url}/jobs", params=asked, headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == 200, answer.text
-    assert httpx.get(address).status_code == 200
+    assert "<script" in httpx.get(console).raise_for_status().text
+    assert httpx.get(docs).status_code == 200
     assert httpx.get(cluster.api_url, follow_redirects=True).status_code == 200

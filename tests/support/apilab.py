@@ -148,7 +148,7 @@ def running_api(
     }
     environment = {**os.environ, **{f"PLAYERSCORE_API_{key}": value for key, value in own.items()}}
     process = subprocess.Popen([sys.executable, "-m", "playerscore_api"], env=environment)
-    url = f"http://{authority(own['HOST'] or '127.0.0.1', port)}"
+    url = f"http://{authority(own['HOST'] or '127.0.0.1', int(own['PORT']))}"
     try:
         until_ready(url)
         yield url, process
