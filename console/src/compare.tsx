@@ -38,7 +38,7 @@ type Row = [name: string, a: number, b: number];
 
 function rows(a: Result, b: Result): Row[] {
   const axes = Object.keys(texts.result.axes) as (keyof Schemas["Radar"])[];
-  const signals = Object.keys(a.signals) as (keyof Schemas["Signals"])[];
+  const signals = Object.keys(a.signals).filter((name) => name in b.signals) as (keyof Result["signals"])[];
   return [
     [texts.compare.overall, a.overallScore, b.overallScore],
     ...axes.map((axis): Row => [texts.result.axes[axis]!, a.radar[axis], b.radar[axis]]),

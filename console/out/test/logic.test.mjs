@@ -1195,9 +1195,29 @@ var catalogue_default = {
       "The worker ran out of memory.",
       "It is retried smaller; then raise the runtime's memory, or set `spec.analysis.maxFps`."
     ],
+    PITCH_CUT: [
+      "A warning of the result: there are no metres behind a cut, because no moment of `spec.pitch` lies in that shot.",
+      "Give each shot a moment of its own in a new job."
+    ],
+    PITCH_INCOHERENT: [
+      "The points of `spec.pitch` cannot belong to one pitch: mirrored, on one line, or more than 3 m apart from what any camera sees.",
+      "Click the point that the message names again, or leave it out; four points are needed of which no three are on a line."
+    ],
+    PITCH_LANDMARK: [
+      "`spec.pitch` names a landmark that a pitch of that format has not.",
+      "Choose another landmark, or the right `format`; 9- and 7-a-side pitches have no goal areas and no penalty arcs."
+    ],
+    PITCH_MOMENT_OUTSIDE: [
+      "A moment of `spec.pitch` is not in the analysed part of the video.",
+      "Choose a moment inside of `spec.analysis` and of the video."
+    ],
     PITCH_UNSEEN: [
       "A warning of the result: no grass is seen around the confirmed person, so it may be another sport.",
       "Confirm him on a frame that shows the pitch; on snow, sand or a hall's floor, read the scores with care."
+    ],
+    PITCH_UNSUPPORTED: [
+      "A warning of the result: the camera could not be carried far enough from the moments of `spec.pitch`, so the score rests on the picture alone.",
+      "Give more moments, not more than a minute apart, on frames that show many lines."
     ],
     POD_CONFIG_INVALID: [
       "The pod cannot be started as it is configured.",
@@ -1355,6 +1375,10 @@ var catalogue_default = {
       "The video exceeds a limit on bytes, pixels or duration.",
       "Cut or scale the video, or ask for a runtime with wider `videoLimits`."
     ],
+    VIDEO_TRACK_NOT_FOUND: [
+      "The file has no picture track with that number.",
+      "Leave `spec.video.track` out for the largest, or name one that the message counts, from 1."
+    ],
     VIDEO_TRUNCATED: [
       "The file was cut off: it lacks its index, or not even its first picture is whole.",
       "Upload the whole file again and create a new job."
@@ -1370,7 +1394,7 @@ var catalogue_default = {
   },
   radar: {
     tracking_quality: "How much of his time in the picture the followed person is the chosen one, as far as the signals tell.",
-    activity_proxy: "How much he moved, against high-speed running; camera motion taken out, never a speed in km/h.",
+    activity_proxy: "How much he moved: metres a minute on a calibrated pitch, else body heights a second, camera motion out.",
     visibility: "Share of the time in which he was seen, and is he with fair certainty.",
     consistency: "Same colours and plausible, smooth motion all along.",
     stability: "Few losses and a steady box, on supported frames only."
@@ -1379,13 +1403,13 @@ var catalogue_default = {
     analysed_sec: "Length of the analysed part of the video, seconds.",
     sampled_frames: "Number of frames that the follower looked at.",
     supported_share: "Share of sampled frames in which a detection supported the player's box (coverage).",
-    certain_sec: "Seconds in which he was seen and is with fair certainty (.9) the confirmed one.",
-    uncertain_sec: "Seconds in which his place is a guess between two sights, or he may as well be somebody else.",
-    lost_sec: "Seconds in which nobody is taken for him.",
-    away_sec: "Of the lost seconds, those in which he need not be in the picture: after he left it, and in other shots.",
-    certainty: "Mean probability, where he has a place, that it is the confirmed one's: what the encounters left of it.",
-    encounters: "How often he could have been exchanged or somebody could have been taken for him: crossings, losses, cuts.",
-    doubtful_encounters: "Those of them that were decided with less than fair certainty, or not at all.",
+    certain_sec: "",
+    uncertain_sec: "",
+    lost_sec: "",
+    away_sec: "",
+    certainty: "",
+    encounters: "",
+    doubtful_encounters: "",
     lost_segments: "How often the player was lost.",
     lost_segments_per_min: "Lost segments for each minute analysed.",
     jersey_similarity: "Mean similarity of the torso colours with those at the confirmed box.",
