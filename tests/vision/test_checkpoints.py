@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import shutil
 import signal
-import sys
 import time
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -12,11 +11,12 @@ from typing import Any
 
 import pytest
 
+import workercontainer
 from builders import IMAGE
 from matches import Match
 from playerscore.resources import Analysis, BBox, Target, Video
 from playerscore.tasks import TASK_VARIABLE, AnalysisTask
-from playerscore_worker import checkpoints, pod, verbs
+from playerscore_worker import checkpoints, pod
 from playerscore_worker.checkpoints import SECONDS_VARIABLE, Checkpoints, Place
 from playerscore_worker.detectors import Detector
 from playerscore_worker.follower import FollowedPath, Start, follow
@@ -60,12 +60,6 @@ CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["playerscore_worker.work", "playerscore_worker.verbs"])
 
 
-def attempt(settings: dict[str, str]) -> None:
-    """The container that works, in a process of its own."""
-    os.environ.update(settings)
-    sys.exit(verbs.main(["analyze"]))
-
-
 def begin(files: Pod, asked: AnalysisTask, video: Path) -> ForkServerProcess:
     """The container that works, in a pod's folder."""
     files.out.mkdir(parents=True, exist_ok=True)
@@ -78,7 +72,7 @@ def begin(files: Pod, asked: AnalysisTask, video: Path) -> ForkServerProcess:
         "PLAYERSCORE_TERMINATION_LOG": str(files.termination),
         SECONDS_VARIABLE: "0",
     }
-    process = CONTEXT.Process(target=attempt, args=(settings,))
+    process = CONTEXT.Process(target=workercontainer.analyze, args=(settings,))
     process.start()
     return process
 
