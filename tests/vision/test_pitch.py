@@ -1,4 +1,4 @@
-"""A rendered clip through `playerscore run --pitch`: true metres, and none where the clicks are nonsense."""
+"""A rendered clip through `playerscore run --pitch`: true metres."""
 
 import json
 from pathlib import Path
@@ -49,7 +49,7 @@ def _analysed(survey: tuple[Path, Truth], out: Path, pitch: Pitch) -> tuple[Resu
 def test_the_players_metres_are_true(survey: tuple[Path, Truth], tmp_path: Path) -> None:
     truth = survey[1]
     (tmp_path / "pitch.yaml").write_text(
-        yaml.safe_dump(_pitch(truth, 25).model_dump(by_alias=True, exclude_none=True))
+        yaml.safe_dump(_pitch(truth, 120).model_dump(by_alias=True, exclude_none=True))
     )
     result, files = _analysed(survey, tmp_path, pitching.read(tmp_path / "pitch.yaml"))
 
