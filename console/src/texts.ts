@@ -267,5 +267,6 @@ export const texts = {
     Forced: "The box is not the picked player's, and somebody insisted on it.",
     NotApplicable: "There was nothing to compare the box with.",
     NotSelected: "Player or box are not chosen yet.",
+    Calibrated: "The clicked points fit a pitch, and metres were measured.",
   } as Record<string, string | undefined>,
 };

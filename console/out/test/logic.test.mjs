@@ -1680,7 +1680,8 @@ var texts = {
     Coherent: "The box is the picked player's.",
     Forced: "The box is not the picked player's, and somebody insisted on it.",
     NotApplicable: "There was nothing to compare the box with.",
-    NotSelected: "Player or box are not chosen yet."
+    NotSelected: "Player or box are not chosen yet.",
+    Calibrated: "The clicked points fit a pitch, and metres were measured."
   }
 };
 

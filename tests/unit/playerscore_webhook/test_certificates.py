@@ -2,16 +2,20 @@
 
 import base64
 import datetime as dt
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+import webhooks
 from playerscore_operator.certificates import State, write_bundle
 from playerscore_webhook.certificates import Store
-from webhooks import HOST, issued, mount, secret_data
+from webhooks import HOST, mount, secret_data
 
 NOW = dt.datetime.now(dt.UTC)
 HOUR = dt.timedelta(hours=1)
+issued = partial(webhooks.issued, now=NOW)
+"""Long before a test's turn comes, where the level takes long."""
 
 
 @pytest.fixture
