@@ -162,10 +162,14 @@ def test_pause_waits_until_nothing_runs(desk: Desk, lab: Lab, job: str) -> None:
 
 
 def test_watch_as_json_has_a_line_for_each_state(desk: Desk, lab: Lab, job: str) -> None:
+    going = desk.start("watch", job, "-o", "json")
+    assert going.stdout
+    first = going.stdout.readline()
     with soon(lab, {"progress": {"message": "half"}}, ENDED, name=job):
-        lines = desk.ok("watch", job, "-o", "json").splitlines()
+        shown, said = going.communicate(timeout=60)
 
-    states = [json.loads(line) for line in lines]
+    assert going.returncode == DONE, said
+    states = [json.loads(line) for line in [first, *shown.splitlines()]]
     assert [state["status"].get("progress", {}).get("message") for state in states] == [None, "half", "half"]
     assert states[-1]["status"]["result"] == RESULT
     assert all("managedFields" not in state["metadata"] for state in states)
