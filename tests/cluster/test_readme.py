@@ -51,7 +51,7 @@ def run(script: str, cluster: Cluster, folder: Path, **variables: str) -> str:
 
 
 def test_the_path_of_a_frontend(cluster: Cluster, clip: Clip, final: str, tmp_path: Path) -> None:
-    [(language, script)] = blocks("For a football analyst or a frontend: REST")
+    [(language, script)] = blocks("For a frontend: REST")
     assert language == "bash"
     token = cluster.token("playerscore-demo")
     run(script, cluster, tmp_path, API=cluster.api_url, TOKEN=token, VIDEO=str(clip.video))
