@@ -203,23 +203,23 @@ def test_a_preview_pod_stores_frames_that_only_readers_of_the_job_see(lab: Lab) 
 
 def test_an_attempt_goes_on_from_what_the_one_before_it_stored(lab: Lab, tmp_path: Path) -> None:
     """Two reporters' own processes, one after the other; the first is fenced off when the second's time has come."""
-    uid = lab.created("resumed")
+    uid = lab.created("gone-on")
     task = AnalysisTask(
         namespace="default",
-        name="resumed",
+        name="gone-on",
         uid=uid,
         image=IMAGE,
         video=Video(uri=ELSEWHERE_URI),
         sources=[ELSEWHERE_URI],
         attempt=1,
         generation=1,
-        target=make_target(name="resumed"),
+        target=make_target(name="gone-on"),
         start_time_sec=0.0,
         target_forced=False,
     )
 
     def reporter(attempt: int) -> Reporter:
-        lab.status("resumed", {"run": {"attempt": attempt}})
+        lab.status("gone-on", {"run": {"attempt": attempt}})
         folder = tmp_path / str(attempt)
         folder.mkdir()
         bearer = lab.pod_token(f"sj-{uid}-{attempt}-abcde")
@@ -249,7 +249,7 @@ def test_an_attempt_goes_on_from_what_the_one_before_it_stored(lab: Lab, tmp_pat
 
         pod.write(second.files.result, json.dumps(manifest(make_result())))
         pod.write(second.files.done, {})
-        until(lambda: "result" in lab.stored("resumed")["status"] and not keys.exists())
+        until(lambda: "result" in lab.stored("gone-on")["status"] and not keys.exists())
         assert second.stop() == 0
     finally:
         first.kill()
@@ -258,11 +258,11 @@ def test_an_attempt_goes_on_from_what_the_one_before_it_stored(lab: Lab, tmp_pat
 
 
 def test_checkpoints_are_an_analysis_pods_own(lab: Lab) -> None:
-    uid = lab.created("kept")
-    lab.status("kept", {"run": {"attempt": 1, "previewAttempt": 1}})
+    uid = lab.created("carried")
+    lab.status("carried", {"run": {"attempt": 1, "previewAttempt": 1}})
     current = lab.client(lab.pod_token(f"sj-{uid}-1-abcde"))
     preview = lab.client(lab.pod_token(f"sj-{uid}-p1-abcde"))
-    path = "/worker/jobs/default/kept/checkpoints"
+    path = "/worker/jobs/default/carried/checkpoints"
 
     assert current.put(f"{path}/1", content=b"one").status_code == 200
     assert current.get(f"{path}/1").content == b"one"
