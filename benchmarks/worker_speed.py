@@ -195,17 +195,23 @@ def repeated(video: Path, minutes: float) -> Path:
 
 
 def tracker_fps(video: Path) -> float | None:
-    """Frames a second of ultralytics' own `track` at 1280, on the checkpoint beside the checkout; None without."""
+    """Frames a second of ultralytics at 1280 with ByteTrack, on the checkpoint beside the checkout; None without.
+
+    The tracker is the one of `bench-following`: ultralytics' own needs a package that it installs by itself.
+    """
     python = CACHE / "venv-ultralytics" / "bin" / "python"
     if not python.exists() or not WEIGHTS.exists():
         print(f"no tracker: {python} or {WEIGHTS.name} is missing", file=sys.stderr)
         return None
     script = (
-        "import sys, time\nfrom ultralytics import YOLO\nmodel = YOLO(sys.argv[1])\nlast = 0\n"
-        "for k, _ in enumerate(model.track(sys.argv[2], stream=True, imgsz=1280, classes=[0], verbose=False)):\n"
+        "import sys, time\nimport supervision\nfrom trackers import ByteTrackTracker\nfrom ultralytics import YOLO\n"
+        "model, tracker, count = YOLO(sys.argv[1]), ByteTrackTracker(frame_rate=25), int(sys.argv[3])\n"
+        "asked = dict(stream=True, imgsz=1280, classes=[0], verbose=False)\n"
+        "for k, found in enumerate(model.predict(sys.argv[2], **asked)):\n"
+        "    tracker.update(supervision.Detections.from_ultralytics(found))\n"
         "    if k == 5: begun = time.perf_counter()\n"
-        "    if k == 5 + int(sys.argv[3]): break\n"
-        "print(int(sys.argv[3]) / (time.perf_counter() - begun))\n"
+        "    if k == 5 + count: break\n"
+        "print(count / (time.perf_counter() - begun))\n"
     )
     command = [str(python), "-c", script, str(WEIGHTS), str(video), str(TRACKED_FRAMES)]
     answer = subprocess.run(command, check=True, capture_output=True, text=True)
