@@ -38,8 +38,9 @@ POSTER_QUALITY: Final = 85
 BITS_PER_PIXEL: Final = 0.12
 FILLED: Final = 0.8
 MIN_BIT_RATE: Final = 20_000
+# Threads by tiles: by rows, the same pictures come out as other bytes each time.
 ENCODER_OPTIONS: Final = {
-    "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "row-mt": "1"},
+    "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "tile-columns": "1"},
     "libx264": {"preset": "veryfast"},
 }
 STATE_COLOURS: Final = {
