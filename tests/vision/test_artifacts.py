@@ -1,6 +1,7 @@
 """The files beside a result, of a way that is known by construction."""
 
 import json
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from playerscore_worker.camera import STILL
 from playerscore_worker.decisions import log_of
 from playerscore_worker.follower import FollowedPath, PathSample, Start
 from playerscore_worker.following.joint import State
+from playerscore_worker.frames import Decoder, Limits
 from playerscore_worker.settings import ArtifactSettings
 from smallvideos import Kind, write
 
@@ -35,6 +37,12 @@ def _sample(k: int) -> PathSample:
 
 
 @pytest.fixture
+def decoder(video: Path) -> Iterator[Decoder]:
+    with Decoder(video) as opened:
+        yield opened
+
+
+@pytest.fixture
 def path() -> FollowedPath:
     samples = [_sample(k) for k in range(PICTURES)]
     return FollowedPath(samples, [], Start(1.0, Box(0.28, 0.3, 0.05, 0.2)), 25.0, *SIZE)
@@ -48,10 +56,10 @@ def played(file: Path) -> tuple[str, list[float]]:
 
 
 def test_the_clip_shows_all_that_was_followed(
-    video: Path, path: FollowedPath, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    decoder: Decoder, path: FollowedPath, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """In files that players open, and without a word of a library on anybody's screen."""
-    made = clip.write(video, path, log_of(path), tmp_path, ArtifactSettings(clip_encoders="libvpx-vp9"))
+    made = clip.write(decoder, path, log_of(path), tmp_path, ArtifactSettings(clip_encoders="libvpx-vp9"))
 
     assert [file.name for file in made.files] == ["clip.mp4", "clip.webm", "clip.jpg"]
     codec, times = played(made.files[0])
@@ -63,13 +71,13 @@ def test_the_clip_shows_all_that_was_followed(
 
 
 def test_a_long_clip_comes_in_pieces_of_a_limited_size(
-    video: Path, path: FollowedPath, tmp_path: Path
+    decoder: Decoder, path: FollowedPath, tmp_path: Path
 ) -> None:
     settings = ArtifactSettings(
         clip_piece_seconds=1.5, clip_piece_megabytes=0.1, clip_encoders="no_such_encoder,libx264"
     )
 
-    made = clip.write(video, path, log_of(path), tmp_path, settings)
+    made = clip.write(decoder, path, log_of(path), tmp_path, settings)
 
     assert [file.name for file in made.files] == ["clip-01.mp4", "clip-02.mp4", "clip-03.mp4", "clip.jpg"]
     assert [played(piece.file)[0] for piece in made.pieces] == ["h264"] * 3
@@ -80,10 +88,10 @@ def test_a_long_clip_comes_in_pieces_of_a_limited_size(
 
 
 def test_a_clip_may_be_shorter_than_what_was_followed(
-    video: Path, path: FollowedPath, tmp_path: Path
+    decoder: Decoder, path: FollowedPath, tmp_path: Path
 ) -> None:
     made = clip.write(
-        video, path, log_of(path), tmp_path, ArtifactSettings(clip_seconds=2, clip_width_px=240)
+        decoder, path, log_of(path), tmp_path, ArtifactSettings(clip_seconds=2, clip_width_px=240)
     )
 
     assert made.pieces[0].begin_sec < path.start.time_sec < made.pieces[0].end_sec
@@ -106,8 +114,8 @@ def test_the_timeline_tells_when_he_was_found_guessed_and_lost(path: FollowedPat
     assert len({tuple(row[column]) for column in (200, 450, 620)}) == 3, "three colours"
 
 
-def test_the_heatmap_is_hot_where_his_feet_were(video: Path, path: FollowedPath, tmp_path: Path) -> None:
-    heat = cv2.imread(str(artifacts.write_heatmap(video, path, tmp_path / "heatmap.png", 240)))
+def test_the_heatmap_is_hot_where_his_feet_were(decoder: Decoder, path: FollowedPath, tmp_path: Path) -> None:
+    heat = cv2.imread(str(artifacts.write_heatmap(decoder, path, tmp_path / "heatmap.png", 240)))
 
     assert heat.shape == (144, 240, 3)
     colourful = heat.max(axis=2).astype(int) - heat.min(axis=2)
@@ -118,12 +126,11 @@ def test_the_heatmap_is_hot_where_his_feet_were(video: Path, path: FollowedPath,
 
 def test_pictures_are_made_of_the_track_that_was_asked_for(tmp_path: Path) -> None:
     """Also where the largest one is another, and where a limit is wider than usual."""
-    from playerscore_worker.frames import Limits
-
     file = write(Kind("a.mkv", size=(160, 96)), tmp_path, Kind("", size=(80, 48)))
     samples = [_sample(k) for k in range(30)]
     path = FollowedPath(samples, [], Start(0.4, Box(0.28, 0.3, 0.05, 0.2)), 25.0, 80, 48)
 
-    made = clip.write(file, path, log_of(path), tmp_path, limits=Limits(track=2))
+    with Decoder(file, Limits(track=2)) as opened:
+        made = clip.write(opened, path, log_of(path), tmp_path)
 
     assert cv2.imread(str(made.files[-1])).shape == (48, 80, 3)

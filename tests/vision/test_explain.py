@@ -17,6 +17,7 @@ from playerscore_worker import clip, contact_sheet, target
 from playerscore_worker.decisions import log_of
 from playerscore_worker.detectors import Detector
 from playerscore_worker.follower import Start, follow
+from playerscore_worker.frames import Decoder
 from playerscore_worker.work import Analysed, run_analysis
 
 FRAME = 40
@@ -33,8 +34,9 @@ def test_who_leaves_is_logged_as_lost_and_pictured(
     path = follow(leaving_match.video, Start(10 / 25, box), detector, max_fps=12.5)
 
     log = contact_sheet.marked(log_of(path))
-    sheet = contact_sheet.write(leaving_match.video, path, log, tmp_path / "decisions.jpg")
-    made = clip.write(leaving_match.video, path, log, tmp_path)
+    with Decoder(leaving_match.video) as decoder:
+        sheet = contact_sheet.write(decoder, path, log, tmp_path / "decisions.jpg")
+        made = clip.write(decoder, path, log, tmp_path)
 
     left_sec = float((~inside).argmax()) / 25
     lost = [d for d in log.decisions if d.kind is Kind.LOST]

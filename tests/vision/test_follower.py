@@ -12,7 +12,7 @@ from playerscore.rating import rate
 from playerscore_worker import artifacts, signals
 from playerscore_worker.detectors import Detector
 from playerscore_worker.follower import FollowedPath, Start, State, follow
-from playerscore_worker.frames import read
+from playerscore_worker.frames import Decoder, read
 
 PICKS = 3
 
@@ -135,7 +135,8 @@ def test_the_artifacts_show_the_path(match: Match, paths: dict[int, FollowedPath
     rating = rate(signals.measure(path))
 
     radar = artifacts.write_radar(rating, tmp_path / "radar.png")
-    result = artifacts.write_result(match.video, path, rating, tmp_path / "result.png")
+    with Decoder(match.video) as decoder:
+        result = artifacts.write_result(decoder, path, rating, tmp_path / "result.png")
     track = artifacts.write_mot(path, tmp_path / "track.txt")
 
     assert cv2.imread(str(radar)).shape[0] == cv2.imread(str(result)).shape[0] == 540

@@ -20,10 +20,10 @@ from matplotlib.figure import Figure
 from playerscore.decisions import DecisionLog
 from playerscore.geometry import Box
 from playerscore.rating import Rating
-from playerscore_worker import boxes, clip, frames
+from playerscore_worker import boxes, clip
 from playerscore_worker.follower import FollowedPath
 from playerscore_worker.following.joint import State
-from playerscore_worker.frames import Image, Limits
+from playerscore_worker.frames import Decoder, Image
 from playerscore_worker.preview import PreviewTrack
 
 RESULT_HEIGHT_PX: Final = 540
@@ -63,8 +63,7 @@ def encode_jpeg(image: Image) -> bytes:
 
 def draw_radar(rating: Rating, size_px: int = RESULT_HEIGHT_PX) -> Image:
     """The radar and the score as a square picture, (size_px, size_px, 3) BGR."""
-    figure = Figure(figsize=(size_px / 100, size_px / 100), dpi=100, facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = blank_figure(size_px / 100, size_px / 100)
     axes: Any = figure.add_axes((0.22, 0.12, 0.56, 0.56), projection="polar")
     values = rating.radar.model_dump()
     angles = np.linspace(0, 2 * np.pi, len(values), endpoint=False)
@@ -81,10 +80,18 @@ def draw_radar(rating: Rating, size_px: int = RESULT_HEIGHT_PX) -> Image:
     axes.tick_params(axis="x", pad=14)
     figure.text(0.5, 0.93, f"{rating.overall_score}", ha="center", va="center", fontsize=26, weight="bold")
     figure.text(0.5, 0.865, "overall score of 100", ha="center", va="center", fontsize=9, color="#555555")
-    return _pixels(figure)
+    return pixels(figure)
 
 
-def _pixels(figure: Figure) -> Image:
+def blank_figure(width: float, height: float) -> Figure:
+    """White, so many hundreds of pixels wide and high."""
+    figure = Figure(figsize=(width, height), dpi=100, facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def pixels(figure: Figure) -> Image:
+    """The drawn figure, (height, width, 3) BGR."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100)
     decoded = cv2.imdecode(np.frombuffer(buffer.getvalue(), np.uint8), cv2.IMREAD_COLOR)
@@ -98,21 +105,15 @@ def write_radar(rating: Rating, file: Path) -> Path:
 
 
 def write_result(
-    video: Path,
-    path: FollowedPath,
-    rating: Rating,
-    file: Path,
-    limits: Limits | None = None,
-    heatmap: Image | None = None,
+    decoder: Decoder, path: FollowedPath, rating: Rating, file: Path, heatmap: Image | None = None
 ) -> Path:
     """Write the chosen player in his frame, beside the radar and the score, as PNG. Raises VideoError.
 
     A heatmap (`RESULT_HEIGHT_PX`, any width, 3) comes beside the radar.
     """
-    start_sec = max(0.0, path.start.time_sec - 0.5 / path.fps)
-    frame = next(frames.read(video, start_sec, None, limits=limits), None)
+    image = clip.confirmed_frame(decoder, path)
     radar = draw_radar(rating)
-    parts = [radar] if frame is None else [_chosen(frame.image, path.start.box_xywh), radar]
+    parts = [radar] if image is None else [_chosen(image, path.start.box_xywh), radar]
     parts += [] if heatmap is None else [heatmap]
     cv2.imwrite(str(file), np.concatenate(parts, axis=1))
     return file
@@ -183,21 +184,16 @@ def write_csv(path: FollowedPath, file: Path) -> Path:
     return file
 
 
-def write_heatmap(
-    video: Path, path: FollowedPath, file: Path, width_px: int, limits: Limits | None = None
-) -> Path:
+def write_heatmap(decoder: Decoder, path: FollowedPath, file: Path, width_px: int) -> Path:
     """Write where his feet were in the picture, over the confirmed frame in grey, as PNG. Raises VideoError.
 
     It is the picture's plane, not the pitch's: a camera that turns after him keeps him in its middle.
     """
     scale = min(1.0, width_px / path.width)
-    start_sec = max(0.0, path.start.time_sec - 0.5 / path.fps)
-    frame = next(frames.read(video, start_sec, None, None, scale, limits), None)
-    height, width = (
-        frame.image.shape[:2]
-        if frame is not None
-        else (max(1, round(path.height * scale)), max(1, round(path.width * scale)))
-    )
+    image = clip.confirmed_frame(decoder, path, scale)
+    if image is None:
+        image = np.zeros((max(1, round(path.height * scale)), max(1, round(path.width * scale)), 3), np.uint8)
+    height, width = image.shape[:2]
     heat = np.zeros((height, width), np.float32)
     for sample in path.samples:
         if sample.box_xywh is not None:
@@ -206,11 +202,7 @@ def write_heatmap(
             heat[min(height - 1, max(0, row)), min(width - 1, max(0, column))] += 1
     heat = np.asarray(cv2.GaussianBlur(heat, (0, 0), max(1.0, HEAT_BLUR * width)), np.float32)
     share = heat / max(float(heat.max()), 1e-9)
-    grey = (
-        np.zeros((height, width), np.uint8)
-        if frame is None
-        else cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)
-    )
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     colours = cv2.applyColorMap(np.rint(share * 255).astype(np.uint8), cv2.COLORMAP_TURBO)
     weight = HEAT_OPACITY * np.sqrt(share)[..., None]
     mixed = cv2.cvtColor(np.asarray(grey, np.uint8), cv2.COLOR_GRAY2BGR) * (1 - weight) + colours * weight
@@ -259,8 +251,7 @@ def write_timeline(path: FollowedPath, pieces: Sequence[clip.Piece], folder: Pat
 
 def _draw_timeline(content: dict[str, Any], confirmed_sec: float) -> Image:
     """A bar in three colours over the time, (160, 960, 3) BGR."""
-    figure = Figure(figsize=(9.6, 1.6), dpi=100, facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = blank_figure(9.6, 1.6)
     axes: Any = figure.add_axes((0.03, 0.3, 0.94, 0.38))
     for row, (state, colour) in enumerate(TIMELINE_COLOURS.items()):
         bars = [
@@ -276,4 +267,4 @@ def _draw_timeline(content: dict[str, Any], confirmed_sec: float) -> Image:
     axes.set_yticks([])
     axes.set_xlabel("seconds; the line is the confirmed frame", fontsize=8)
     axes.tick_params(axis="x", labelsize=8)
-    return _pixels(figure)
+    return pixels(figure)

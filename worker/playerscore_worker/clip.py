@@ -21,10 +21,10 @@ from av.error import FFmpegError
 
 from playerscore.decisions import DecisionLog
 from playerscore.geometry import Box
-from playerscore_worker import boxes, contact_sheet, frames
+from playerscore_worker import boxes, contact_sheet
 from playerscore_worker.follower import FollowedPath, PathSample
 from playerscore_worker.following.joint import State
-from playerscore_worker.frames import Image, Limits
+from playerscore_worker.frames import Decoder, Image
 from playerscore_worker.settings import ArtifactSettings
 
 # A decision's caption stays for so long after it, to be read; two lines leave the player free.
@@ -73,12 +73,11 @@ class Clip:
 
 
 def write(
-    video: Path,
+    decoder: Decoder,
     path: FollowedPath,
     log: DecisionLog,
     folder: Path,
     settings: ArtifactSettings | None = None,
-    limits: Limits | None = None,
 ) -> Clip:
     """Write clip.mp4, or clip-01.mp4 and so on for long ranges, and its poster clip.jpg. Raises VideoError.
 
@@ -89,7 +88,7 @@ def write(
     parts = min(MAX_PIECES, max(1, int(np.ceil((end - begin) / chosen.clip_piece_seconds - 1e-6))))
     fps = min(chosen.clip_fps, path.fps)
     scale = min(1.0, chosen.clip_width_px / path.width)
-    pictures = _annotated(video, path, log, (begin, end), fps, scale, limits)
+    pictures = _annotated(decoder, path, log, (begin, end), fps, scale)
     encoder = None
     length = (end - begin) / parts
     for part in range(parts):
@@ -106,7 +105,7 @@ def write(
             encoder = piece.encoder
     if encoder is not None and not encoder.startswith(("libopenh264", "libx264", "h264")):
         clip.others += [_as_webm(piece.file) for piece in clip.pieces]
-    clip.others += _poster(video, path, folder / "clip.jpg", chosen, limits)
+    clip.others += _poster(decoder, path, folder / "clip.jpg", chosen)
     return clip
 
 
@@ -189,32 +188,35 @@ def _as_webm(mp4: Path) -> Path:
     return file
 
 
-def _poster(
-    video: Path, path: FollowedPath, file: Path, settings: ArtifactSettings, limits: Limits | None
-) -> list[Path]:
+def _poster(decoder: Decoder, path: FollowedPath, file: Path, settings: ArtifactSettings) -> list[Path]:
     """The confirmed frame with him marked, as wide as the clip."""
-    scale = min(1.0, settings.clip_width_px / path.width)
+    image = confirmed_frame(decoder, path, min(1.0, settings.clip_width_px / path.width))
+    if image is None:
+        return []
+    drawn = mark(image, path.start.box_xywh, State.SUPPORTED)
+    cv2.imwrite(str(file), drawn, [cv2.IMWRITE_JPEG_QUALITY, POSTER_QUALITY])
+    return [file]
+
+
+def confirmed_frame(decoder: Decoder, path: FollowedPath, scale: float = 1.0) -> Image | None:
+    """The picture in which he was confirmed; None where nothing is decoded from there on. Raises VideoError."""
     start_sec = max(0.0, path.start.time_sec - 0.5 / path.fps)
-    for frame in islice(frames.read(video, start_sec, None, None, scale, limits), 1):
-        drawn = mark(frame.image, path.start.box_xywh, State.SUPPORTED)
-        cv2.imwrite(str(file), drawn, [cv2.IMWRITE_JPEG_QUALITY, POSTER_QUALITY])
-        return [file]
-    return []
+    frame = next(decoder.read(start_sec, None, None, scale), None)
+    return None if frame is None else frame.image
 
 
 def _annotated(
-    video: Path,
+    decoder: Decoder,
     path: FollowedPath,
     log: DecisionLog,
     range_sec: tuple[float, float],
     fps: float,
     scale: float,
-    limits: Limits | None,
 ) -> Iterator[tuple[float, Image]]:
     """Times and pictures of the range, each with what the nearest sample says."""
     samples = iter(path.samples)
     before = after = next(samples)
-    for frame in frames.read(video, *range_sec, fps, scale, limits):
+    for frame in decoder.read(*range_sec, fps, scale):
         while after.time_sec < frame.time_sec and (coming := next(samples, None)) is not None:
             before, after = after, coming
         sample = min(before, after, key=lambda s: abs(s.time_sec - frame.time_sec))

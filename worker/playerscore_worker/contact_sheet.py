@@ -16,7 +16,7 @@ from playerscore.decisions import Decision, DecisionLog, Kind
 from playerscore.geometry import Box
 from playerscore_worker import boxes
 from playerscore_worker.follower import FollowedPath, PathSample, State
-from playerscore_worker.frames import Decoder, Image, Limits
+from playerscore_worker.frames import Decoder, Image
 
 Floats = NDArray[np.float64]
 
@@ -52,15 +52,12 @@ def _sureness(decision: Decision) -> float:
     return 0.8 if sure is None else sure
 
 
-def write(
-    video: Path, path: FollowedPath, log: DecisionLog, file: Path, limits: Limits | None = None
-) -> list[Path]:
+def write(decoder: Decoder, path: FollowedPath, log: DecisionLog, file: Path) -> list[Path]:
     """Write the pictures of the marked decisions; no file where there are none. Raises VideoError."""
     shown = [decision for decision in log.decisions if decision.pictured]
     if not shown:
         return []
-    with Decoder(video, limits) as decoder:
-        rows = [_row(decoder, path, decision) for decision in shown]
+    rows = [_row(decoder, path, decision) for decision in shown]
     file.write_bytes(_encoded(_sheet(rows)))
     return [file]
 

@@ -27,7 +27,7 @@ from playerscore_worker.cpus import cpu_limit
 from playerscore_worker.decisions import log_of
 from playerscore_worker.detectors import Detector, load
 from playerscore_worker.follower import FollowedPath, Start, follow
-from playerscore_worker.frames import Limits
+from playerscore_worker.frames import Decoder, Limits
 from playerscore_worker.pitch import files as football_files
 from playerscore_worker.pitch import metrics as football_metrics
 from playerscore_worker.pitch.measuring import Measured, measured
@@ -55,33 +55,27 @@ class Analysed:
     def write_artifacts(self, folder: Path) -> list[Path]:
         """Write pictures, clip, tracks, timeline and the log of decisions. Raises VideoError."""
         folder.mkdir(parents=True, exist_ok=True)
-        settings = ArtifactSettings()
-        log = contact_sheet.marked(log_of(self.path))
+        with Decoder(self.video, self.limits) as decoder:
+            return self._written(decoder, folder)
+
+    def _written(self, decoder: Decoder, folder: Path) -> list[Path]:
+        path, settings = self.path, ArtifactSettings()
+        log = contact_sheet.marked(log_of(path))
+        in_metres = football_files.heatmap(self.in_metres)
         written = [
             artifacts.write_radar(self.rating, folder / "radar.png"),
-            artifacts.write_result(
-                self.video,
-                self.path,
-                self.rating,
-                folder / "result.png",
-                self.limits,
-                football_files.heatmap(self.in_metres),
-            ),
-            artifacts.write_heatmap(
-                self.video, self.path, folder / "heatmap.png", settings.heatmap_width_px, self.limits
-            ),
+            artifacts.write_result(decoder, path, self.rating, folder / "result.png", in_metres),
+            artifacts.write_heatmap(decoder, path, folder / "heatmap.png", settings.heatmap_width_px),
         ]
         self.on_progress((1 + FOLLOWING_SHARE) / 2, "drawing the clip")
-        made = clip.write(self.video, self.path, log, folder, settings, self.limits)
+        made = clip.write(decoder, path, log, folder, settings)
         written += made.files
-        written += artifacts.write_timeline(self.path, made.pieces, folder)
-        written.append(artifacts.write_mot(self.path, folder / "track.txt"))
-        written.append(artifacts.write_csv(self.path, folder / "track.csv"))
+        written += artifacts.write_timeline(path, made.pieces, folder)
+        written.append(artifacts.write_mot(path, folder / "track.txt"))
+        written.append(artifacts.write_csv(path, folder / "track.csv"))
         written.append(artifacts.write_log(log, folder / names.DECISIONS_FILE))
         written += football_files.write(self.in_metres, folder) if self.in_metres else []
-        written += contact_sheet.write(
-            self.video, self.path, log, folder / names.DECISIONS_SHEET, self.limits
-        )
+        written += contact_sheet.write(decoder, path, log, folder / names.DECISIONS_SHEET)
         self.on_progress(1.0, "done")
         return written
 

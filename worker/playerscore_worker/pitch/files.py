@@ -3,20 +3,19 @@
 matplotlib draws, as it does the radar; mplsoccer would bring pandas and seaborn for a pitch that `lines.model` knows.
 """
 
-import io
 import json
 from pathlib import Path
 from typing import Any, Final
 
 import cv2
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
 from playerscore import football
 from playerscore.football import Metrics
+from playerscore_worker.artifacts import blank_figure, pixels
 from playerscore_worker.frames import Image
 from playerscore_worker.pitch import lines, metrics
 from playerscore_worker.pitch.measuring import Measured
@@ -82,25 +81,19 @@ def heatmap(found: Measured | None) -> Image | None:
     """Where he was, on a drawn pitch, with his mean place, (540, width, 3) BGR; None without figures."""
     if found is None or found.metrics is None:
         return None
-    figure = _figure(7.6, HEIGHT_PX / 100)
+    figure = blank_figure(7.6, HEIGHT_PX / 100)
     _heat(figure.add_axes((0.03, 0.03, 0.94, 0.86)), found, found.metrics)
-    return _pixels(figure)
+    return pixels(figure)
 
 
 def sheet(found: Measured, figures: Metrics) -> Image:
     """Heatmap, fast runs, speed over time and zones in one picture, (900, 1500, 3) BGR."""
-    figure = _figure(15, 9)
+    figure = blank_figure(15, 9)
     _heat(figure.add_axes((0.02, 0.5, 0.46, 0.44)), found, figures)
     _runs(figure, figure.add_axes((0.52, 0.5, 0.42, 0.44)), found)
     _speed(figure.add_axes((0.05, 0.07, 0.56, 0.34)), found)
     _zones(figure.add_axes((0.68, 0.07, 0.29, 0.34)), figures)
-    return _pixels(figure)
-
-
-def _figure(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), dpi=100, facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
+    return pixels(figure)
 
 
 def _pitch(axes: Any, found: Measured, colour: str) -> None:
@@ -168,10 +161,3 @@ def _zones(axes: Any, figures: Metrics) -> None:
     axes.bar_label(bars, fmt="%.0f m", fontsize=9)
     axes.set_title("distance by speed, km/h", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
-
-
-def _pixels(figure: Figure) -> Image:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100)
-    decoded = cv2.imdecode(np.frombuffer(buffer.getvalue(), np.uint8), cv2.IMREAD_COLOR)
-    return np.asarray(decoded, np.uint8)
