@@ -5,7 +5,7 @@ server. Nobody else has the store's credentials. A URL is signed for the host th
 internal endpoint for pods, the public one for people.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, NamedTuple
 
@@ -189,10 +189,7 @@ class Broker:
         async with translated():
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
             async for page in pages:
-                keys = [{"Key": item["Key"]} for item in page.get("Contents", [])]
-                if keys:
-                    what = {"Objects": keys, "Quiet": True}
-                    await self._client.delete_objects(Bucket=self.bucket, Delete=what)
+                await delete(self._client, self.bucket, page.get("Contents", []))
 
     async def get(self, key: str, byte_range: str | None = None) -> Content:
         """Open an object, or a range of it (`bytes=a-b`). Raises NOT_FOUND, RANGE_INVALID."""
@@ -363,6 +360,16 @@ def _refusal(status: int) -> PlayerscoreError:
     if status == 416:
         return PlayerscoreError("RANGE_INVALID", "The object has no such range of bytes")
     return PlayerscoreError("STORE_UNAVAILABLE", f"The object store refused ({status}); try again")
+
+
+async def delete(client: Any, bucket: str, objects: Sequence[dict[str, Any]]) -> None:
+    """Delete listed objects, at most 1000. Raises STORE_UNAVAILABLE where the store keeps one."""
+    if not objects:
+        return
+    keys = [{"Key": one["Key"]} for one in objects]
+    answer = await client.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+    if answer.get("Errors"):
+        raise PlayerscoreError("STORE_UNAVAILABLE", f"The store keeps {answer['Errors'][0]['Key']}")
 
 
 @asynccontextmanager

@@ -27,7 +27,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from playerscore import logs, names, sources
 from playerscore.errors import PlayerscoreError
 from playerscore_api import cluster, settings
-from playerscore_api.broker import connection, translated
+from playerscore_api.broker import connection, delete, translated
 from playerscore_api.own import Own
 from playerscore_api.settings import Settings
 
@@ -198,12 +198,7 @@ class Store:
         """Remove an item; how many objects and bytes that were."""
         objects = size = 0
         async for page in self._pages(item):
-            keys = [{"Key": found["Key"]} for found in page]
-            answer = await self._client.delete_objects(
-                Bucket=self.bucket, Delete={"Objects": keys, "Quiet": True}
-            )
-            if answer.get("Errors"):
-                raise PlayerscoreError("STORE_UNAVAILABLE", f"The store keeps {answer['Errors'][0]['Key']}")
+            await delete(self._client, self.bucket, page)
             objects += len(page)
             size += sum(found["Size"] for found in page)
         return objects, size

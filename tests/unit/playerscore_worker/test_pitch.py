@@ -15,6 +15,7 @@ from kloppy import metrica
 from pitches import HEIGHT, MARKS, STAND, WIDTH, model, points, seen
 from playerscore import football
 from playerscore.geometry import Box
+from playerscore.pitch import CONTRADICTION_M
 from playerscore_worker.camera import CameraStep
 from playerscore_worker.follower import FollowedPath, PathSample, Start
 from playerscore_worker.following.joint import State
@@ -88,7 +89,7 @@ def test_the_worst_point_is_named_with_its_metres() -> None:
     assert fitted is not None
     name, off_m = calibration.worst(moment, fitted)
     assert name == "centre-circle-left"
-    assert off_m > calibration.CONTRADICTION_M
+    assert off_m > CONTRADICTION_M
 
 
 def _pan(count: int, to_rad: float) -> list[Floats]:

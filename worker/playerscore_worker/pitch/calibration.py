@@ -48,7 +48,6 @@ TRIPOD_M: Final = 0.02
 """How far the camera's place may wander in a second; what no tripod holds is told by the moments."""
 PRIOR: Final = np.array([np.inf, np.inf, 0.1, 1.5, np.inf, np.inf, np.inf, 0.12])
 """Before any point is seen: cameras are held level, lenses bend little."""
-CONTRADICTION_M: Final = 3.0
 
 
 @dataclass(frozen=True)
@@ -166,17 +165,21 @@ def followed(
     count = len(times)
     track = Track(np.full((count, SIZE), np.nan), np.zeros((count, SIZE, SIZE)), np.zeros(count, np.int64))
     moved = [_about_middle(step, size) for step in steps]
-    follower = _Follower(times, moved, dict_of(moments), ridges, lines.model(marks), size, track)
+    follower = _Follower(
+        times,
+        moved,
+        {index: (moment, state) for index, moment, state in moments},
+        ridges,
+        lines.model(marks),
+        size,
+        track,
+    )
     bounds = [0, *np.flatnonzero(broken).tolist(), count]
     for begin, end in pairwise(bounds):
         here = sorted(index for index, _, _ in moments if begin <= index < end)
         if here:
             follower.shot(begin, end, here[0])
     return track
-
-
-def dict_of(moments: Sequence[tuple[int, Moment, Floats]]) -> dict[int, tuple[Moment, Floats]]:
-    return {index: (moment, state) for index, moment, state in moments}
 
 
 def _about_middle(step: CameraStep, size: tuple[int, int]) -> tuple[Floats, bool]:

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from playerscore import landmarks
 from playerscore.football import Metrics
+from playerscore.pitch import CONTRADICTION_M
 from playerscore.resources import Pitch, ResultWarning
 from playerscore_worker.follower import FollowedPath
 from playerscore_worker.following import shots
 from playerscore_worker.frames import Decoder, Limits
 from playerscore_worker.pitch import calibration, lines, metrics
-from playerscore_worker.pitch.calibration import CONTRADICTION_M, Moment, Track
+from playerscore_worker.pitch.calibration import Moment, Track
 from playerscore_worker.pitch.lines import Ridges
 from playerscore_worker.pitch.places import Places, places
 from playerscore_worker.pitch.view import Floats
