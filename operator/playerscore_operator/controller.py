@@ -23,6 +23,9 @@ from playerscore_operator.world import World
 
 KINDS = (names.JOB_PLURAL, "jobs", "pods")
 
+ENDING_SECONDS = 10.0
+"""For so long nothing is done in a namespace that is known to end: each of its jobs would be refused anew."""
+
 log = structlog.get_logger("playerscore.operator")
 
 
@@ -40,6 +43,8 @@ class Controller:
         """When an event or a listing last came; for the liveness of the watch."""
         self._waiting: set[Key] = set()
         """Jobs that a change of a runtime may free."""
+        self._ending: dict[str, float] = {}
+        """Namespaces that end, and until when (monotonic seconds) that is believed: its name may come again."""
         metrics.QUEUE_DEPTH.set_function(lambda: len(self.queue))
         metrics.QUEUE_AGE.set_function(self.queue.oldest_seconds)
         metrics.EVENT_AGE.set_function(lambda: time.monotonic() - self.last_event)
@@ -79,6 +84,11 @@ class Controller:
     async def _turn(self, key: Key) -> None:
         """A key waits while nothing may be written: failing, it would be tried ever later."""
         await self.cluster.term.runs()
+        left = self._ending.get(key[0], 0.0) - time.monotonic()
+        if left > 0:
+            self.queue.add_after(key, left)
+            return
+        self._ending.pop(key[0], None)
         await self.reconcile(key)
 
     async def reconcile(self, key: Key) -> None:
@@ -94,6 +104,9 @@ class Controller:
                 if error.status != 404 and not error.namespace_ends:
                     raise
                 metrics.RECONCILES.labels("gone").inc()
+                if error.namespace_ends:
+                    self._ending[key[0]] = time.monotonic() + ENDING_SECONDS
+                    self.queue.add_after(key, ENDING_SECONDS)
 
     async def _advance(self, key: Key) -> None:
         observed = await self.world.known(key)

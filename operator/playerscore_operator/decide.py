@@ -51,6 +51,8 @@ def refused(observed: Observed, body: Json, words: str, now: datetime) -> Decisi
 def _after_end(observed: Observed, now: datetime) -> Decision:
     """Nothing runs any more: children that linger are deleted, the job itself when its time is over."""
     decision = Decision(deletes=children.live_analyses(observed) + children.live_previews(observed))
+    # A watch that lags still calls a Job active whose end the seal has read.
+    decision.unproven = bool(decision.deletes)
     if observed.status.observed_generation != observed.generation:
         # The ttl may still be edited; unanswered, the job would read as in progress for ever (kstatus), and
         # `kubectl wait` takes no condition of an older spec for an answer.
@@ -64,6 +66,7 @@ def _after_end(observed: Observed, now: datetime) -> Decision:
         return decision
     left = (ended + timedelta(seconds=ttl) - now).total_seconds()
     decision.delete_self = left <= 0
+    decision.unproven |= decision.delete_self
     decision.requeue_seconds = max(left, 1.0) if left > 0 else None
     return decision
 

@@ -245,4 +245,9 @@ def elsewhere(frame: Json, track: Json) -> Json:
 
 
 def _told(job: Json) -> str:
-    return json.dumps(job.get("status", {}), indent=1)[:6000]
+    status = dict(job.get("status", {}))
+    words = [
+        f"{item['type']}={item['status']} {item['reason']}: {item['message']}"
+        for item in status.pop("conditions", [])
+    ]
+    return "\n".join([*words, json.dumps(status)[:2000]])

@@ -389,7 +389,19 @@ def test_an_ended_job_goes_when_its_time_is_over(
         world(spec, make_status(Step.COMPLETED, run=run, result=make_result()), metadata=metadata), NOW, API
     )
 
-    assert decision.delete_self is deleted
+    assert decision.delete_self is decision.unproven is deleted
+
+
+def test_what_lingers_of_an_ended_job_is_deleted_on_a_live_read() -> None:
+    """A watch that lags calls a Job active that is complete."""
+    spec = make_ready_spec(suspend=False)
+    run = make_run(1, completion_time=NOW)
+    observed = running(make_status(Step.COMPLETED, run=run, result=make_result()), spec)
+
+    decision = decide(with_child(observed, attempt(observed)), NOW, API)
+
+    assert decision.deletes == [f"sj-{UID}-1"]
+    assert decision.unproven
 
 
 def test_only_the_reporter_holds_tokens_and_every_container_is_restricted() -> None:

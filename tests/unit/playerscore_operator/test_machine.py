@@ -161,6 +161,7 @@ class Cluster(RuleBasedStateMachine):
             self.store.create_job(body)
         for name in decision.deletes:
             alive()
+            assert not self.store.jobs.get(name, {"status": {}})["status"].get("conditions"), f"{name} has ended"
             self.store.delete_job(name)
 
     def look(self, observed: Observed, deaths: int | None = None) -> Decision:
@@ -183,6 +184,13 @@ class Cluster(RuleBasedStateMachine):
     def reconciles_what_is_long_past(self, index: int) -> None:
         """An event comes late, or again, or out of order."""
         self.look(self.old[index % len(self.old)])
+
+    @rule(index=strategies.integers(0, 5))
+    @precondition(lambda self: self.old)
+    def hears_late_of_the_children(self, index: int) -> None:
+        """The job is as it is, its children are told of as they were."""
+        past = self.old[index % len(self.old)]
+        self.look(replace(self.store.snapshot(), jobs=past.jobs, pods=past.pods))
 
     @rule(jobs=strategies.booleans(), pods=strategies.booleans())
     def starts_with_little_in_its_memory(self, jobs: bool, pods: bool) -> None:
