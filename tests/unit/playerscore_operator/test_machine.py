@@ -161,7 +161,8 @@ class Cluster(RuleBasedStateMachine):
             self.store.create_job(body)
         for name in decision.deletes:
             alive()
-            assert not self.store.jobs.get(name, {"status": {}})["status"].get("conditions"), f"{name} has ended"
+            job = self.store.jobs.get(name)
+            assert job is None or not job["status"].get("conditions"), f"{name} has ended"
             self.store.delete_job(name)
 
     def look(self, observed: Observed, deaths: int | None = None) -> Decision:
