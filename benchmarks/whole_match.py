@@ -110,7 +110,7 @@ def order(clip: Path, truth: Path, max_fps: int | None) -> AnalysisTask:
 def work(files: Pod, task: AnalysisTask, kill_at: int | None = None) -> Watched:
     """One attempt in a pod's folder; it is killed when it has told that percent."""
     files.out.mkdir(parents=True, exist_ok=True)
-    pod.write(files.fetched, {"sha256": DIGEST, "bytes": files.video.stat().st_size})
+    pod.write(files.fetched, {"sha256": [DIGEST], "bytes": files.video().stat().st_size})
     settings = {
         TASK_VARIABLE: task.model_dump_json(by_alias=True, exclude_none=True),
         "PLAYERSCORE_WORK": str(files.folder),

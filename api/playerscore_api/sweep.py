@@ -243,7 +243,9 @@ async def named(own: Own, bucket: str, namespaces: Collection[str] = ()) -> set[
     ]
     found = named_by([], [str(item["uri"]) for item in weights if item], bucket)
     async for job in own.every_job(namespaces):
-        found |= named_by([job], [str(job["spec"]["video"]["uri"])], bucket)
+        video = job["spec"]["video"]
+        files = [video, *(video.get("parts") or [])]
+        found |= named_by([job], [str(file["uri"]) for file in files], bucket)
     return found
 
 

@@ -5,11 +5,11 @@ from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from playerscore import names, sources
 from playerscore.errors import PlayerscoreError
-from playerscore.resources import MAX_FRAMES, ScoringJobStatus, ScoringRuntimeSpec
+from playerscore.resources import MAX_FRAMES, MAX_PARTS, ScoringJobStatus, ScoringRuntimeSpec
 from playerscore.tasks import CHECKPOINT_BYTES, MOST_CHECKPOINTS
 from playerscore_api import answers, broker, content, examples, forms, pods, uploads
 from playerscore_api.deps import Parts, State, Token
@@ -93,10 +93,19 @@ async def _runtime(parts: State, namespace: str, job: Document) -> ScoringRuntim
 
 
 @router.post("/source", operation_id="offerSource", responses=OFFERED)
-async def offer_source(namespace: Namespace, name: Name, parts: Parts, token: Token) -> Offer:
-    """A short-lived address of the job's video."""
+async def offer_source(
+    namespace: Namespace,
+    name: Name,
+    parts: Parts,
+    token: Token,
+    file: Annotated[int, Query(ge=0, le=MAX_PARTS, description="Which of the video's files, from 0.")] = 0,
+) -> Offer:
+    """A short-lived address of a file of the job's video."""
     job = await _job(parts, token, namespace, name, Purpose.SOURCE)
-    uri = forms.parts(job)[0].video.uri
+    files = forms.parts(job)[0].video.files
+    if file >= len(files):
+        raise PlayerscoreError("NOT_FOUND", f"The job's video has {len(files)} files", field="file")
+    uri = files[file].uri
     place = sources.store_place(uri)
     if place.bucket != parts.broker.bucket:
         # Another bucket of the same store: only what the platform team has listed.

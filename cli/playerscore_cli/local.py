@@ -1,11 +1,11 @@
 """The whole flow on one machine, without a cluster: the same rules and the same worker."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from playerscore import flow, readiness
+from playerscore import flow, readiness, sources
 from playerscore.coherence import find_track
 from playerscore.errors import FlowError, NotReadyError
 from playerscore.names import NOT_READY_MESSAGE, frame_number
@@ -22,6 +22,7 @@ from playerscore.resources import (
     Track,
     Video,
     VideoLimits,
+    VideoPart,
 )
 from playerscore.tasks import AnalysisTask, PreviewTask
 from playerscore_cli.console import Tell
@@ -40,7 +41,7 @@ class Preview(NamedTuple):
     status: PreviewStatus
     common: dict[str, Any]
     """What both tasks know about the job."""
-    video: Path
+    footage: source.Footage
     weights: Path | None
     """The detector's file."""
     picture: Path
@@ -48,42 +49,51 @@ class Preview(NamedTuple):
 
 
 def preview(
-    video: Path,
+    videos: Sequence[Path],
     out: Path,
     settings: PreviewSettings,
     tell: Tell,
     detector: Detector,
     weights: Path | None = None,
     track: int | None = None,
+    continues: bool = False,
 ) -> Preview:
-    """Check the file and make its preview; `track` is that of `spec.video`. Raises VideoError."""
-    video = _file(video, out)
-    container.check(video, LIMITS)
+    """Check the files, one video, and make its preview; `track` is that of `spec.video`. Raises VideoError.
+
+    `continues`: each file goes on where the one before it ends, without a gap.
+    """
+    files = tuple(_file(video, out, number) for number, video in enumerate(videos))
+    for number, file in enumerate(files):
+        container.check(file, LIMITS, sources.file_field(number))
     frames = out / "frames"
     shutil.rmtree(frames, ignore_errors=True)
-    sha256 = source.digest_of(video)
-    uri = video.resolve().as_uri()
+    footage = source.Footage(files, tuple(map(source.digest_of, files)))
+    uris = [file.resolve().as_uri() for file in files]
+    parts = [
+        VideoPart(uri=uri, sha256=sha256, continues=continues or None)
+        for uri, sha256 in zip(uris[1:], footage.digests[1:], strict=True)
+    ]
     common: dict[str, Any] = {
         "namespace": "local",
         "name": "local",
         "uid": "local",
         "image": IMAGE,
-        "video": Video(uri=uri, sha256=sha256, track=track),
+        "video": Video(uri=uris[0], sha256=footage.digests[0], track=track, parts=parts or None),
         "video_limits": LIMITS,
-        "sources": [uri],
+        "sources": uris,
         "detector": detector,
     }
-    status = run_preview(PreviewTask(**common, preview=settings), video, sha256, frames, tell, weights)
+    status = run_preview(PreviewTask(**common, preview=settings), footage, frames, tell, weights)
     drawn = draw_preview(status, lambda number: _jpeg(frames, number), out / "preview.png")
-    return Preview(status, common, video, weights, drawn)
+    return Preview(status, common, footage, weights, drawn)
 
 
-def _file(video: Path, out: Path) -> Path:
+def _file(video: Path, out: Path, number: int) -> Path:
     """The video, or what came through a pipe (`/dev/stdin`), as a file: it is read more than once."""
     if video.is_file():
         return video
     out.mkdir(parents=True, exist_ok=True)
-    kept = out / "video"
+    kept = out / ("video" if number == 0 else f"video-{number + 1}")
     with video.open("rb") as pipe, kept.open("wb") as file:
         shutil.copyfileobj(pipe, file)
     return kept
@@ -143,7 +153,7 @@ def analyse(
         pitch=pitch,
     )
     checkpoints = out / "checkpoints"
-    done = run_analysis(task, made.video, made.status.video.sha256, tell, made.weights, checkpoints)
+    done = run_analysis(task, made.footage, tell, made.weights, checkpoints)
     written = done.write_artifacts(out)
     result = out / "result.json"
     result.write_text(done.result.model_dump_json(by_alias=True, exclude_none=True, indent=2))

@@ -20,6 +20,8 @@ from playerscore.rating import Radar, Score, StoredSignals
 from playerscore.schema import FlowModel, KubeModel, Label, list_map, rules
 
 MAX_FRAMES: Final = 16
+MAX_PARTS: Final = 15
+"""Beside the first file."""
 MAX_TRACKS: Final = 48
 MAX_MOMENTS: Final = 16
 MAX_POINTS: Final = 32
@@ -105,6 +107,18 @@ class Target(FlowModel):
     """Waives the overlap with the picked track, for this box only."""
 
 
+class VideoPart(KubeModel):
+    """A file that goes on where the one before it ends."""
+
+    uri: Uri
+    """Where it is, as `spec.video.uri`."""
+    sha256: Sha256 | None = None
+    """Its digest, when known; other bytes are refused."""
+    continues: bool | None = None
+    """Whether the recording goes on in it without a gap, as in chapters of a camera. Otherwise, as between halves, it is
+    a cut: nobody is taken for the player on the other side of it without evidence."""
+
+
 class Video(KubeModel):
     """The match video."""
 
@@ -113,7 +127,20 @@ class Video(KubeModel):
     sha256: Sha256 | None = None
     """Its digest, when known; other bytes are refused."""
     track: Annotated[int, Field(ge=1, le=16)] | None = None
-    """Which of its picture tracks, from 1 in the order of the file; the largest by default."""
+    """Which of its picture tracks, from 1 in the order of the file; the largest by default. The same of every part."""
+    parts: (
+        Annotated[
+            list[VideoPart],
+            Field(min_length=1, max_length=MAX_PARTS, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+        ]
+        | None
+    ) = None
+    """The files that follow it, in their order, on one time line with it: the second half, chapters of a camera."""
+
+    @property
+    def files(self) -> list[VideoPart]:
+        """Every file of it, in their order."""
+        return [VideoPart(uri=self.uri, sha256=self.sha256), *(self.parts or [])]
 
 
 class PreviewSettings(KubeModel):
@@ -280,15 +307,31 @@ class Frame(FlowModel):
     ]
 
 
+class PartInfo(FlowModel):
+    """One file of a video of several."""
+
+    sha256: Sha256
+    start_sec: Seconds
+    """When it begins on the video's time line."""
+
+
+Parts = Annotated[
+    list[PartInfo], Field(max_length=MAX_PARTS + 1, json_schema_extra={"x-kubernetes-list-type": "atomic"})
+]
+
+
 class VideoInfo(FlowModel):
     """What the preview pinned; no analysis runs on other bytes."""
 
     sha256: Sha256
+    """Of several files: the sha256 of their digests, in hex, joined by newlines."""
     bytes: Annotated[int, Field(ge=0, le=2**50)]
     duration_sec: Seconds
     fps: Annotated[float, Field(gt=0, le=1000)]
     width: Pixels
     height: Pixels
+    parts: Parts | None = None
+    """Its files, where it is of several."""
 
 
 class PreviewStatus(FlowModel):
@@ -364,6 +407,9 @@ class Provenance(FlowModel):
     image: Annotated[str, Field(max_length=512)]
     weights_sha256: Sha256
     video_sha256: Sha256
+    """As the preview's `video.sha256`."""
+    video_parts: Parts | None = None
+    """The video's files, where it is of several."""
 
 
 class ResultWarning(FlowModel):

@@ -41,18 +41,23 @@ def media_type(name: str) -> str:
     return MEDIA_TYPES.get(PurePosixPath(name).suffix, "application/octet-stream")
 
 
-def check_allowed(uri: str, prefixes: list[str]) -> str:
+def file_field(number: int) -> str:
+    """The field of a video's file by its place, from 0."""
+    return VIDEO_FIELD if number == 0 else f"spec.video.parts[{number - 1}].uri"
+
+
+def check_allowed(uri: str, prefixes: list[str], field: str = VIDEO_FIELD) -> str:
     """The prefix that allows this uri. Raises SourceError SOURCE_DENIED."""
     if not tricky(uri):
         for prefix in prefixes:
             if (folder := _split(prefix)) and _under(urlsplit(uri), folder):
                 return prefix
-    raise denied(f"{VIDEO_FIELD} {uri} is not under an allowed source: {', '.join(prefixes) or 'none'}")
+    raise denied(f"{field} {uri} is not under an allowed source: {', '.join(prefixes) or 'none'}", field)
 
 
-def denied(message: str) -> SourceError:
+def denied(message: str, field: str = VIDEO_FIELD) -> SourceError:
     """A video from where none may come."""
-    return SourceError("SOURCE_DENIED", message, field=VIDEO_FIELD)
+    return SourceError("SOURCE_DENIED", message, field=field)
 
 
 def store_place(uri: str) -> StorePlace:

@@ -22,7 +22,8 @@ VERSION_VARIABLE: Final = "PLAYERSCORE_TASK_VERSION"
 """Absent before there were versions: then it is 1."""
 TRUST_VARIABLE: Final = "PLAYERSCORE_TRUSTED_CA_FILE"
 """Names a PEM of authorities that are trusted beside the public ones; absent where there are none."""
-TASK_VERSION: Final = 1
+TASK_VERSION: Final = 2
+"""An image reads this one and the next."""
 EXIT_DONE: Final = 0
 EXIT_BAD_INPUT: Final = 42
 EXIT_OUT_OF_MEMORY: Final = 43
@@ -48,11 +49,16 @@ class PodTask(_Task):
     image: str
     video: Video
     video_sha256: str | None = None
-    """What the bytes must hash to: the preview's digest, else spec's; None before either is known."""
+    """What the bytes must hash to: the preview's digest, else that of the spec's only file; None before any is known."""
     sources: list[str]
     """Allowed prefixes of the video's uri, `{namespace}` already filled in."""
     video_limits: VideoLimits = VideoLimits()
     detector: Detector = Detector()
+
+    @property
+    def version(self) -> int:
+        """With several files one that an image of the release before refuses: it would leave out all but the first."""
+        return TASK_VERSION + bool(self.video.parts)
 
 
 class PreviewTask(PodTask):

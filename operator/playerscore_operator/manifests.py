@@ -15,7 +15,6 @@ from playerscore.tasks import (
     EXIT_BAD_INPUT,
     GRACE_SECONDS,
     TASK_VARIABLE,
-    TASK_VERSION,
     VERSION_VARIABLE,
     AnalysisTask,
     PodTask,
@@ -113,7 +112,7 @@ def _task(observed: Observed, runtime: ScoringRuntimeSpec) -> Json:
         "uid": observed.uid,
         "image": runtime.image,
         "video": video,
-        "video_sha256": preview.video.sha256 if preview else video.sha256,
+        "video_sha256": preview.video.sha256 if preview else None if video.parts else video.sha256,
         "sources": [prefix.replace("{namespace}", observed.namespace) for prefix in runtime.sources],
         "video_limits": runtime.video_limits,
         "detector": runtime.detector,
@@ -225,7 +224,7 @@ def _container(
         "env": [
             *podtemplates.environment(template),
             {"name": TASK_VARIABLE, "value": task.model_dump_json(by_alias=True, exclude_none=True)},
-            {"name": VERSION_VARIABLE, "value": str(TASK_VERSION)},
+            {"name": VERSION_VARIABLE, "value": str(task.version)},
             *variables,
             {"name": "HOME", "value": "/tmp"},  # noqa: S108 - an emptyDir of the pod's own
             {"name": "MPLCONFIGDIR", "value": "/tmp"},  # noqa: S108 - the same

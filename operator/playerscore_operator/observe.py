@@ -60,8 +60,8 @@ class Observed:
 
     @property
     def stored(self) -> bool:
-        """Whether the video lies in this installation's own store."""
-        return self.spec.video.uri.startswith(f"{STORE_SCHEME}://")
+        """Whether the video lies in this installation's own store, or a part of it."""
+        return any(file.uri.startswith(f"{STORE_SCHEME}://") for file in self.spec.video.files)
 
     def condition_reason(self, kind: ConditionType) -> str | None:
         """The stored reason of a condition, if it was ever set."""

@@ -12,7 +12,7 @@ import pytest
 
 from builders import IMAGE, VIDEO_URI, make_preview, make_result, make_target, manifest
 from controlplane import ControlPlane
-from playerscore.resources import Video
+from playerscore.resources import Video, VideoPart
 from playerscore.tasks import AnalysisTask, PodTask, PreviewTask
 from playerscore_worker import pod
 from workerlab import Reporter
@@ -134,6 +134,10 @@ def job(lab: Lab, request: pytest.FixtureRequest) -> str:
     return name
 
 
+STORED: Json = {"url": "http://store.example/signed", "store": True}
+DIRECT = "https://video.example.com/x.mp4"
+
+
 def common(name: str, uri: str = VIDEO_URI) -> Json:
     return {
         "namespace": "default",
@@ -180,10 +184,8 @@ def test_preview(lab: Lab, broker: Broker, start: Start, job: str) -> None:
     broker.on_frame = lambda: seen.append("preview" in lab.status(job))
     reporter = start(PreviewTask(**common(job)))
 
-    assert pod.read(until(lambda: reporter.files.source.exists() and reporter.files.source)) == {
-        "url": "http://store.example/signed",
-        "store": True,
-    }
+    until(reporter.files.source.exists)
+    assert pod.read(reporter.files.source) == {"files": [STORED]}
     reporter.files.frames.mkdir()
     for number in (1, 2):
         (reporter.files.frames / f"frame_{number:04d}.jpg").write_bytes(b"jpeg %d" % number)
@@ -199,12 +201,25 @@ def test_preview(lab: Lab, broker: Broker, start: Start, job: str) -> None:
 
 
 def test_a_direct_address_needs_no_broker(broker: Broker, start: Start, job: str) -> None:
-    reporter = start(PreviewTask(**common(job, "https://video.example.com/x.mp4")))
+    reporter = start(PreviewTask(**common(job, DIRECT)))
 
     until(reporter.files.source.exists)
 
-    assert pod.read(reporter.files.source) == {"url": "https://video.example.com/x.mp4", "store": False}
+    assert pod.read(reporter.files.source) == {"files": [{"url": DIRECT, "store": False}]}
     assert broker.taken == {}
+
+
+def test_each_file_of_a_video_gets_an_address_of_its_own(broker: Broker, start: Start, job: str) -> None:
+    known = common(job)
+    known["video"] = known["video"].model_copy(
+        update={"parts": [VideoPart(uri=DIRECT), VideoPart(uri="s3://playerscore/default/uploads/2.mp4")]}
+    )
+    reporter = start(PreviewTask(**known))
+
+    until(reporter.files.source.exists)
+
+    assert pod.read(reporter.files.source) == {"files": [STORED, {"url": DIRECT, "store": False}, STORED]}
+    assert set(broker.taken) == {f"{works(job)}/source", f"{works(job)}/source?file=2"}
 
 
 def test_weights_in_the_store_get_an_address_of_their_own(broker: Broker, start: Start, job: str) -> None:
@@ -214,8 +229,7 @@ def test_weights_in_the_store_get_an_address_of_their_own(broker: Broker, start:
 
     until(reporter.files.source.exists)
 
-    address = {"url": "http://store.example/signed", "store": True}
-    assert pod.read(reporter.files.source) == address | {"weights": address}
+    assert pod.read(reporter.files.source) == {"files": [STORED], "weights": STORED}
     assert set(broker.taken) == {f"{works(job)}/source", f"{works(job)}/weights"}
 
 
@@ -239,7 +253,7 @@ def test_refused_weights_are_told_to_fetch(broker: Broker, start: Start, job: st
     until(reporter.files.source.exists)
 
     offer = pod.read(reporter.files.source)
-    assert offer["url"] == "http://store.example/signed"
+    assert offer["files"] == [STORED]
     assert offer["weights"]["error"]["message"] == "as told"
 
 
@@ -272,7 +286,7 @@ def test_an_ill_broker_is_asked_again(broker: Broker, start: Start, job: str) ->
 
     until(reporter.files.source.exists)
 
-    assert "url" in pod.read(reporter.files.source)
+    assert pod.read(reporter.files.source) == {"files": [STORED]}
 
 
 def test_a_refused_source_is_told_to_fetch(broker: Broker, start: Start, job: str) -> None:
@@ -281,7 +295,8 @@ def test_a_refused_source_is_told_to_fetch(broker: Broker, start: Start, job: st
 
     until(reporter.files.source.exists)
 
-    assert pod.read(reporter.files.source)["error"]["code"] == "FORBIDDEN"
+    [refused] = pod.read(reporter.files.source)["files"]
+    assert refused["error"]["code"] == "FORBIDDEN"
 
 
 def test_lost_artifacts(lab: Lab, broker: Broker, start: Start, job: str) -> None:

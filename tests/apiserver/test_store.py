@@ -433,7 +433,7 @@ def test_a_pod_fetches_video_and_weights_from_the_store(uploader: Uploader, tmp_
     files = _in_a_pod(release, tmp_path, task, worker.token)
 
     assert pod.read(files.fetched)["bytes"] == len(GOOD)
-    assert files.video.read_bytes() == GOOD
+    assert files.video().read_bytes() == GOOD
     assert files.weights(weights.uri).read_bytes() == model
 
 

@@ -264,7 +264,7 @@ class Store:
         files = Pod(folder, folder / "termination-log")
         files.out.mkdir(parents=True)
         url = f"http://127.0.0.1:{self.server.server_port}/{name}"
-        pod.write(files.source, {"url": url, "store": False})
+        pod.write(files.source, {"files": [{"url": url, "store": False}]})
         ended = self._verb("fetch", url, files)
         return ended if ended.code else self._verb("preview", url, files)
 

@@ -156,7 +156,7 @@ class Place:
         folder = self.folder / str(number)
         files = Pod(folder, folder / "termination-log")
         files.out.mkdir(parents=True)
-        pod.write(files.source, {"url": uri, "store": False})
+        pod.write(files.source, {"files": [{"url": uri, "store": False}]})
         made = folder / "connections"
         common: Json = {"namespace": "default", "name": "x", "uid": "u", "image": IMAGE}
         task = PreviewTask(**common, video=Video.model_construct(uri=uri), sources=sources)

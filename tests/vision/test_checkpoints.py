@@ -63,9 +63,9 @@ CONTEXT.set_forkserver_preload(["playerscore_worker.work", "playerscore_worker.v
 def begin(files: Pod, asked: AnalysisTask, video: Path) -> ForkServerProcess:
     """The container that works, in a pod's folder."""
     files.out.mkdir(parents=True, exist_ok=True)
-    if not files.video.exists():
-        files.video.symlink_to(video)
-    pod.write(files.fetched, {"sha256": DIGEST, "bytes": video.stat().st_size})
+    if not files.video().exists():
+        files.video().symlink_to(video)
+    pod.write(files.fetched, {"sha256": [DIGEST], "bytes": video.stat().st_size})
     settings = {
         TASK_VARIABLE: asked.model_dump_json(by_alias=True, exclude_none=True),
         "PLAYERSCORE_WORK": str(files.folder),

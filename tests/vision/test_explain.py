@@ -18,6 +18,7 @@ from playerscore_worker.decisions import log_of
 from playerscore_worker.detectors import Detector
 from playerscore_worker.follower import Start, follow
 from playerscore_worker.frames import Decoder
+from playerscore_worker.source import Footage
 from playerscore_worker.work import Analysed, run_analysis
 
 FRAME = 40
@@ -117,7 +118,8 @@ def _analysed(match: Match, box: Box, video: Path | None = None) -> Analysed:
         target_forced=True,
         analysis=Analysis(start_sec=1.0, end_sec=3.0, max_fps=10),
     )
-    return run_analysis(task, video or match.video, "c" * 64, lambda share, message: None)
+    footage = Footage((video or match.video,), ("c" * 64,))
+    return run_analysis(task, footage, lambda share, message: None)
 
 
 def test_a_box_with_nobody_in_it_scores_nobody(match: Match, tmp_path: Path) -> None:

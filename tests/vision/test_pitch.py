@@ -41,7 +41,7 @@ def _analysed(survey: tuple[Path, Truth], out: Path, pitch: Pitch) -> tuple[Resu
     def tell(share: float, message: str) -> None:
         pass
 
-    made = local.preview(survey[0], out, PreviewSettings(frames=2), tell, Detector())
+    made = local.preview([survey[0]], out, PreviewSettings(frames=2), tell, Detector())
     frame, track, _ = local.choose(made, None, None)
     return local.analyse(made, frame, track, Analysis(max_fps=12), out, tell, pitch)
 

@@ -36,8 +36,8 @@ def fetched(folder: Path, video: Path) -> Pod:
     """The shared folder as `fetch` leaves it."""
     files = Pod(folder / "work", folder / "termination-log")
     files.out.mkdir(parents=True)
-    files.video.symlink_to(video)
-    pod.write(files.fetched, {"sha256": DIGEST, "bytes": video.stat().st_size})
+    files.video().symlink_to(video)
+    pod.write(files.fetched, {"sha256": [DIGEST], "bytes": video.stat().st_size})
     return files
 
 

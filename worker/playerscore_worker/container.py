@@ -12,8 +12,8 @@ from typing import BinaryIO, Final, NamedTuple
 
 from playerscore.errors import VideoError
 from playerscore.resources import VideoLimits
+from playerscore.sources import VIDEO_FIELD
 
-FIELD: Final = "spec.video.uri"
 HEAD_BYTES: Final = 64
 PLAYLISTS: Final = (
     b"#EXTM3U",
@@ -52,14 +52,21 @@ class Box(NamedTuple):
     end: int
 
 
-def check(path: Path, limits: VideoLimits) -> None:
+def check(path: Path, limits: VideoLimits, field: str = VIDEO_FIELD) -> None:
     """Raises VideoError: VIDEO_EMPTY, VIDEO_NOT_A_VIDEO, VIDEO_TRUNCATED, VIDEO_UNSUPPORTED, VIDEO_TOO_LARGE."""
+    try:
+        _check(path, limits)
+    except VideoError as error:
+        raise VideoError(error.code, error.message, field=field) from error
+
+
+def _check(path: Path, limits: VideoLimits) -> None:
     size = path.stat().st_size
     if size == 0:
-        raise VideoError("VIDEO_EMPTY", "The file is empty", field=FIELD)
+        raise VideoError("VIDEO_EMPTY", "The file is empty")
     if size > limits.bytes:
         text = f"The video has {size} bytes, more than {limits.bytes}"
-        raise VideoError("VIDEO_TOO_LARGE", text, field=FIELD)
+        raise VideoError("VIDEO_TOO_LARGE", text)
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
         _check_kind(head)
@@ -70,13 +77,13 @@ def check(path: Path, limits: VideoLimits) -> None:
 def _check_kind(head: bytes) -> None:
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith(PLAYLISTS):
-        raise VideoError("VIDEO_NOT_A_VIDEO", "The file is a list of other files, not a video", field=FIELD)
+        raise VideoError("VIDEO_NOT_A_VIDEO", "The file is a list of other files, not a video")
     if text.lower().startswith(WEB_PAGES):
         words = "The file is a web page, not a video: download the video that the page shows"
-        raise VideoError("VIDEO_NOT_A_VIDEO", words, field=FIELD)
+        raise VideoError("VIDEO_NOT_A_VIDEO", words)
     for magic, name in OTHERS.items():
         if head.startswith(magic):
-            raise VideoError("VIDEO_UNSUPPORTED", f"The file is {name}, not an MP4; {HINT}", field=FIELD)
+            raise VideoError("VIDEO_UNSUPPORTED", f"The file is {name}, not an MP4; {HINT}")
 
 
 def _check_boxes(boxes: "_Boxes", size: int) -> None:
@@ -87,13 +94,13 @@ def _check_boxes(boxes: "_Boxes", size: int) -> None:
         if box.kind == b"moov":
             if box.end > size:
                 words = "The file ends within its index (moov): it was cut off"
-                raise VideoError("VIDEO_TRUNCATED", words, field=FIELD)
+                raise VideoError("VIDEO_TRUNCATED", words)
             references = list(boxes.references(box, size))
             if references and all(references):
-                raise VideoError("VIDEO_UNSUPPORTED", "The movie's pictures lie in another file", field=FIELD)
+                raise VideoError("VIDEO_UNSUPPORTED", "The movie's pictures lie in another file")
     if boxes.left and not kinds & {b"moov", b"moof"}:
         what = "its data but no index (moov): it was cut off" if b"mdat" in kinds else "no index (moov)"
-        raise VideoError("VIDEO_TRUNCATED", f"The file has {what}", field=FIELD)
+        raise VideoError("VIDEO_TRUNCATED", f"The file has {what}")
 
 
 class _Boxes:

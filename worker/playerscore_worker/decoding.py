@@ -5,7 +5,7 @@ limits, and where a crash or an endless loop costs one child. Orders come as JSO
 as JSON lines to stdout, and pictures go through a memory file that the parent maps too.
 
     parent                                      child
-    {"open": path, limits...}                -> {"info": {...}} or {"error": code, "message": ...}
+    {"open": [path...], limits...}               -> {"info": {...}} or {"error": code, "message": ...}
     {"ring": fd, "slots": n, "bytes": b}        (once)
     {"read": {start, end, max_fps, scale, first}}
                                              -> {"frame": slot, "index", "time", "width", "height"}...
@@ -23,7 +23,8 @@ import av
 import numpy as np
 
 from playerscore_worker.video.confinement import confine
-from playerscore_worker.video.opened import Costs, RefusedError, Video
+from playerscore_worker.video.film import Film
+from playerscore_worker.video.opened import Costs, RefusedError
 
 
 class StoppedError(Exception):
@@ -70,15 +71,14 @@ class Ring:
 
 
 def stream(
-    video: Video, ring: Ring, start: float, end: float, max_fps: float, scale: float, first: int
+    film: Film, ring: Ring, start: float, end: float, max_fps: float, scale: float, first: int
 ) -> None:
     """Send the frames of a range from number `first` on, each with its place in the ring."""
-    times_sec = video.index.times_sec
-    wanted = video.index.pick(start, end, max_fps)
-    for number, picture in video.pictures(wanted[wanted >= first], scale):
+    wanted = film.pick(start, end, max_fps)
+    for number, picture in film.pictures(wanted[wanted >= first], scale):
         height, width = picture.shape[:2]
         slot = ring.put(picture)
-        say(frame=slot, index=number, time=float(times_sec[number]), width=width, height=height)
+        say(frame=slot, index=number, time=film.time_sec(number), width=width, height=height)
 
 
 def serve() -> None:
@@ -86,8 +86,8 @@ def serve() -> None:
     order = hear()
     confine(order["open"], order["memory_bytes"], order["cpu_sec"])
     costs = Costs(order["max_pixels"], order["threads"], lambda: say(tick=True))
-    video = Video(order["open"], costs, order["track"])
-    say(info=video.info())
+    film = Film(order["open"], costs, order["track"])
+    say(info=film.info())
     order = hear()
     ring = Ring(order["ring"], order["slots"], order["bytes"])
     while True:
@@ -96,7 +96,7 @@ def serve() -> None:
             ring.free.append(order["free"])
         elif "read" in order:
             with contextlib.suppress(StoppedError):
-                stream(video, ring, **order["read"])
+                stream(film, ring, **order["read"])
             say(end=True)
 
 

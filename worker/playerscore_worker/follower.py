@@ -99,7 +99,9 @@ def follow(
     decisions = [decision for piece in walker.pieces for decision in piece.decisions]
     told = [d for d in decisions if start_sec <= d.end_sec and d.begin_sec < end]
     told.sort(key=lambda decision: decision.begin_sec)
-    return FollowedPath(samples.rows(inside), told, start, fps, info.width, info.height)
+    return FollowedPath(
+        samples.rows(inside), told, start, fps, info.width, info.height, info.starts_sec, decoder.seams_sec
+    )
 
 
 def _samples(pieces: list[Piece], backwards: bool) -> Samples:

@@ -37,8 +37,17 @@ MAX_LINE_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True)
+class Part:
+    """A file that goes on where the one before it ends."""
+
+    path: Path
+    continues: bool = False
+    """Whether the recording goes on in it without a gap; it is a cut otherwise."""
+
+
+@dataclass(frozen=True)
 class Limits:
-    """What a video may cost before it is refused."""
+    """What a video may cost before it is refused, and what of its files is the video."""
 
     max_pixels: int = 4096 * 2304
     """Pixels of one picture."""
@@ -53,6 +62,8 @@ class Limits:
     """CPU time of the decoder."""
     track: int | None = None
     """Which of the file's picture tracks is the video, from 1; the largest when None."""
+    parts: tuple[Part, ...] = ()
+    """The files that follow the first, on one time line with it."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,10 @@ class VideoInfo:
     """From the first shown picture to the end of the last."""
     missing_sec: float
     """How much longer the file says to be than its pictures last: it was cut off. 0 when it is whole."""
+    firsts: tuple[int, ...]
+    """Number of each file's first frame."""
+    starts_sec: tuple[float, ...]
+    """When each file begins."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +96,8 @@ class Frame:
     """When a player shows it, seconds from the first shown picture."""
     image: Image
     """(height, width, 3) uint8 BGR."""
+    recording: int = 0
+    """Which recording it belongs to: between two of them the picture was cut, whatever it looks like."""
 
 
 def probe(path: Path, limits: Limits | None = None) -> VideoInfo:
@@ -107,7 +124,9 @@ class Decoder:
 
     def __init__(self, path: Path, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
-        _check_file(path)
+        self._paths = [path, *(part.path for part in self.limits.parts)]
+        for file in self._paths:
+            _check_file(file)
         # Not on disk and without a name: nothing to clean up when either side is killed.
         self._memory_fd = os.memfd_create("frames") if hasattr(os, "memfd_create") else _temporary_fd()
         self._last_words: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
@@ -115,7 +134,7 @@ class Decoder:
         self._answers = _Lines(self._child.stdout)
         self._streaming = False
         try:
-            self.info = self._open(path)
+            self.info = self._open()
             self._ring = self._share()
         except BaseException:
             self.close()
@@ -181,16 +200,17 @@ class Decoder:
             size = height * width * 3
             shared = np.frombuffer(self._ring, np.uint8, size, slot * self._slot_bytes)
             image = shared.reshape(height, width, 3).copy()
-            frame = Frame(int(answer["index"]), float(answer["time"]), image)
+            index = int(answer["index"])
+            frame = Frame(index, float(answer["time"]), image, self._recording(index))
         except (KeyError, TypeError, ValueError) as error:
             raise _nonsense() from error
         self._order(free=slot)
         return frame
 
-    def _open(self, path: Path) -> VideoInfo:
+    def _open(self) -> VideoInfo:
         limits = self.limits
         self._order(
-            open=str(path.resolve()),
+            open=[str(path.resolve()) for path in self._paths],
             max_pixels=limits.max_pixels,
             memory_bytes=limits.memory_bytes,
             cpu_sec=limits.cpu_sec,
@@ -198,12 +218,27 @@ class Decoder:
             track=limits.track,
         )
         try:
-            info = VideoInfo(**self._next("info")["info"])
-        except TypeError as error:
+            said = self._next("info")["info"]
+            firsts, starts_sec = (tuple(said.pop(key)) for key in ("firsts", "starts_sec"))
+            info = VideoInfo(**said, firsts=firsts, starts_sec=starts_sec)
+        except (AttributeError, KeyError, TypeError) as error:
             raise _nonsense() from error
+        if not len(self._paths) == len(firsts) == len(starts_sec):
+            raise _nonsense()
         if info.duration_sec > limits.max_duration_sec:
             raise VideoError("VIDEO_TOO_LARGE", f"the video is {info.duration_sec:.0f} s long")
         return info
+
+    def _recording(self, index: int) -> int:
+        """How many files that do not continue the one before them begin up to a frame."""
+        begun = zip(self.info.firsts[1:], self.limits.parts, strict=True)
+        return sum(first <= index and not part.continues for first, part in begun)
+
+    @property
+    def seams_sec(self) -> tuple[float, ...]:
+        """When another recording begins."""
+        begun = zip(self.info.starts_sec[1:], self.limits.parts, strict=True)
+        return tuple(start for start, part in begun if not part.continues)
 
     def _share(self) -> mmap.mmap:
         self._slot_bytes = self.info.width * self.info.height * 3

@@ -214,6 +214,10 @@ class FollowedPath:
     """Nominal rate of the samples."""
     width: int
     height: int
+    starts_sec: tuple[float, ...] = (0.0,)
+    """When each of the video's files begins."""
+    seams_sec: tuple[float, ...] = ()
+    """When another recording begins: the picture was cut there, whatever it looks like."""
 
 
 @dataclass(frozen=True)

@@ -55,16 +55,16 @@ class Pod:
 
     @property
     def source(self) -> Path:
-        """{"url", "store", "weights"?}: where to download from."""
+        """{"files": [{"url", "store"}...], "weights"?}: where to download from."""
         return self.folder / "source.json"
 
-    @property
-    def video(self) -> Path:
-        return self.folder / "video"
+    def video(self, number: int = 0) -> Path:
+        """A file of the video by its place, from 0."""
+        return self.folder / ("video" if number == 0 else f"video-{number + 1}")
 
     @property
     def fetched(self) -> Path:
-        """{"sha256", "bytes"} of the video."""
+        """{"sha256": [...], "bytes"} of the video's files."""
         return self.folder / "fetched.json"
 
     def weights(self, uri: str) -> Path:

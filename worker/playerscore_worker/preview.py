@@ -9,6 +9,7 @@ says so; bursts that touch are one run of the tracker; anything else gets new id
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
@@ -85,13 +86,14 @@ class PreviewFrame:
 
 @dataclass(frozen=True)
 class PreviewVideo:
-    """What the preview says about the video; the digest is the caller's to add."""
+    """What the preview says about the video; sizes and digests of its files are the caller's to add."""
 
-    bytes: int
     duration_sec: float
     fps: float
     width: int
     height: int
+    starts_sec: tuple[float, ...]
+    """When each of its files begins."""
 
 
 @dataclass(frozen=True)
@@ -137,9 +139,7 @@ def make_preview(
             on_progress(LOOKING + (1 - LOOKING) * (number / len(looks)), f"frame {number} of {len(looks)}")
     if not any(frame.tracks for frame in frames):
         raise VideoError("VIDEO_NO_PERSON", f"no person was found on any of {len(frames)} frames")
-    header = PreviewVideo(
-        video.stat().st_size, round(info.duration_sec, 4), info.fps, info.width, info.height
-    )
+    header = PreviewVideo(round(info.duration_sec, 4), info.fps, info.width, info.height, info.starts_sec)
     return PreviewResult(header, frames)
 
 
@@ -211,14 +211,16 @@ class _Bursts:
     def __iter__(self) -> Iterator[tuple[Frame, list[PreviewTrack]]]:
         reach_sec = (BURST_SIDE + 0.5) / self._fps
         for run in runs(self._times, reach_sec):
-            frames = self._decoder.read(max(0.0, run[0] - reach_sec), run[-1] + reach_sec)
-            yield from self._track(frames, run)
+            frames, wanted = self._decoder.read(max(0.0, run[0] - reach_sec), run[-1] + reach_sec), list(run)
+            for _, recorded in groupby(frames, key=lambda frame: frame.recording):
+                yield from self._track(recorded, wanted)
 
     def _track(
-        self, frames: Iterable[Frame], times: Sequence[float]
+        self, frames: Iterable[Frame], wanted: list[float]
     ) -> Iterator[tuple[Frame, list[PreviewTrack]]]:
+        """The frames at the first of the wanted times, which are taken from the list."""
         seen: dict[int, _Seen] = defaultdict(_Seen)
-        wanted, held = list(times), []
+        held = []
         tracker = _tracker(self._fps)
         eye = _Eye(self._detector, bool(self._football))
         count = 0

@@ -99,7 +99,10 @@ class Reporter:
 
     def _offer_sources(self) -> None:
         """Write the addresses that `fetch` downloads from: the video's, and the weights' of the detector."""
-        offer = self._offer("source", self.task.video.uri)
+        files = enumerate(self.task.video.files)
+        # The first is asked for as it was before there were several: an API of the release before knows no other.
+        asked = [self._offer(f"source?file={k}" if k else "source", file.uri) for k, file in files]
+        offer: dict[str, Any] = {"files": asked}
         weights = self.task.detector.weights
         if weights:
             offer["weights"] = self._offer("weights", weights.uri)

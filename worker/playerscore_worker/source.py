@@ -12,13 +12,13 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 
 from playerscore.errors import SourceError, VideoError
-from playerscore.sources import VIDEO_FIELD, denied
+from playerscore.sources import VIDEO_FIELD, denied, file_field
 from playerscore.tasks import AnalysisTask, PreviewTask
 from playerscore_worker import trust
 
@@ -194,12 +194,27 @@ def _too_large(max_bytes: int) -> VideoError:
     return VideoError("VIDEO_TOO_LARGE", f"The video has more than {max_bytes} bytes", field=VIDEO_FIELD)
 
 
-def check_digest(task: PreviewTask | AnalysisTask, sha256: str) -> None:
+class Footage(NamedTuple):
+    """A video as it lies here: its files, in their order."""
+
+    files: tuple[Path, ...]
+    digests: tuple[str, ...]
+    """The sha256 of each, hex."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the one file; of several the sha256 of their digests, joined by newlines."""
+        if len(self.digests) == 1:
+            return self.digests[0]
+        return hashlib.sha256("\n".join(self.digests).encode()).hexdigest()
+
+
+def check_digest(task: PreviewTask | AnalysisTask, footage: Footage) -> None:
     """That the bytes are the pinned ones. Raises VideoError VIDEO_CHANGED."""
-    for wanted, whose in (
-        (task.video.sha256, "spec.video.sha256"),
-        (task.video_sha256, "the preview's digest"),
-    ):
+    pinned = [(task.video_sha256, footage.sha256, "the preview's digest")]
+    for number, (file, sha256) in enumerate(zip(task.video.files, footage.digests, strict=True)):
+        pinned.insert(number, (file.sha256, sha256, file_field(number).removesuffix("uri") + "sha256"))
+    for wanted, sha256, whose in pinned:
         if wanted and wanted != sha256:
             raise VideoError("VIDEO_CHANGED", f"The video's sha256 is {sha256}, {whose} is {wanted}")
 

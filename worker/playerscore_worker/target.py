@@ -68,6 +68,7 @@ def look(video: Path, start: Start, detector: Detector, limits: Limits | None = 
         reach_sec = (LOOK_FRAMES + 0.5) / info.fps
         frames = list(decoder.read(max(0.0, start.time_sec - reach_sec), start.time_sec + reach_sec))
     frames.sort(key=lambda frame: abs(frame.time_sec - start.time_sec))
+    frames = [frame for frame in frames if frame.recording == frames[0].recording]
     found = [_around(frame, box, detector) for frame in frames] or [Detections.none()]
     pitch = any(grass.pitch_mask(frame.image) is not None for frame in frames)
     return Look(box, info.height, found[0], found[1:], pitch)

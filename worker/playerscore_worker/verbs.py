@@ -8,7 +8,8 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from playerscore import sources
-from playerscore.errors import PlayerscoreError, SourceError, WorkerError
+from playerscore.errors import PlayerscoreError, SourceError, VideoError, WorkerError
 from playerscore.resources import Weights
 from playerscore.tasks import AnalysisTask, PodTask, PreviewTask
 from playerscore_worker import container, pod, source
@@ -48,31 +49,59 @@ def report(files: Pod) -> None:
 def fetch(files: Pod) -> None:
     """Download the video, check that it is the pinned one and worth decoding; and the detector's weights."""
     task = pod.task()
-    sources.check_allowed(task.video.uri, task.sources)
+    for number, file in enumerate(task.video.files):
+        sources.check_allowed(file.uri, task.sources, sources.file_field(number))
     offer = _offer(files)
     if task.detector.weights:
         # First, because their address would not outlive the download of a long match.
         _fetch_weights(task.detector.weights, offer, files)
-    sha256, size = source.download(
-        _address(offer),
-        files.video,
-        max_bytes=task.video_limits.bytes,
-        max_seconds=task.video_limits.download_seconds,
-        judge=_judge(task, offer),
-    )
-    source.check_digest(task, sha256)
-    container.check(files.video, task.video_limits)
-    pod.write(files.fetched, {"sha256": sha256, "bytes": size})
+    limits, size, digests = task.video_limits, 0, []
+    end = time.monotonic() + limits.download_seconds
+    for number, where in enumerate(offer["files"]):
+        field = sources.file_field(number)
+        with _of(field if number else ""):
+            sha256, more = source.download(
+                _address(where),
+                files.video(number),
+                max_bytes=limits.bytes - size,
+                max_seconds=end - time.monotonic(),
+                judge=_judge(task, where, field),
+            )
+        size += more
+        digests.append(sha256)
+    source.check_digest(task, _footage(files, digests))
+    for number in range(len(digests)):
+        container.check(files.video(number), limits, sources.file_field(number))
+    pod.write(files.fetched, {"sha256": digests, "bytes": size})
 
 
-def _judge(task: PodTask, offer: Offer) -> source.Judge:
+@contextmanager
+def _of(field: str) -> Iterator[None]:
+    """What goes wrong here is told of that field."""
+    try:
+        yield
+    except (SourceError, VideoError) as error:
+        if not field:
+            raise
+        raise type(error)(error.code, f"{field}: {error.message}", field=field) from error
+
+
+def _footage(files: Pod, digests: list[str]) -> source.Footage:
+    return source.Footage(tuple(map(files.video, range(len(digests)))), tuple(digests))
+
+
+def _fetched(files: Pod) -> source.Footage:
+    return _footage(files, pod.read(files.fetched)["sha256"])
+
+
+def _judge(task: PodTask, offer: Offer, field: str) -> source.Judge:
     """Of the store only the very address that the broker gave; of the rest what the runtime allows."""
 
     def judge(url: str) -> str | None:
         if not offer.get("store"):
-            return source.check_host(url, sources.check_allowed(url, task.sources))
+            return source.check_host(url, sources.check_allowed(url, task.sources, field))
         if url != offer["url"]:
-            raise SourceError("SOURCE_DENIED", "The store sends elsewhere", field="spec.video.uri")
+            raise SourceError("SOURCE_DENIED", "The store sends elsewhere", field=field)
         return None
 
     return judge
@@ -130,8 +159,7 @@ def preview(files: Pod) -> None:
     task = pod.task()
     if not isinstance(task, PreviewTask):
         raise WorkerError("WORKER_FAILED", "preview needs a preview task")
-    sha256 = str(pod.read(files.fetched)["sha256"])
-    status = run_preview(task, files.video, sha256, files.frames, _progress(files), _weights(task, files))
+    status = run_preview(task, _fetched(files), files.frames, _progress(files), _weights(task, files))
     pod.write(files.preview, status.model_dump_json(by_alias=True, exclude_none=True))
     pod.write(files.done, {})
 
@@ -143,11 +171,8 @@ def analyze(files: Pod) -> None:
     task = pod.task()
     if not isinstance(task, AnalysisTask):
         raise WorkerError("WORKER_FAILED", "analyze needs an analysis task")
-    sha256 = str(pod.read(files.fetched)["sha256"])
     _await_checkpoints(files)
-    analysed = run_analysis(
-        task, files.video, sha256, _progress(files), _weights(task, files), files.checkpoints
-    )
+    analysed = run_analysis(task, _fetched(files), _progress(files), _weights(task, files), files.checkpoints)
     text = analysed.result.model_dump_json(by_alias=True, exclude_none=True)
     files.say(text)
     pod.write(files.result, text)

@@ -1,6 +1,6 @@
 """The two tasks, from a video file to what the flow stores: the same in a pod and on a desk."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,6 +13,7 @@ from playerscore.resources import (
 )
 from playerscore.resources import (
     Frame,
+    PartInfo,
     PreviewStatus,
     Provenance,
     Result,
@@ -27,12 +28,13 @@ from playerscore_worker.cpus import cpu_limit
 from playerscore_worker.decisions import log_of
 from playerscore_worker.detectors import Detector, load
 from playerscore_worker.follower import FollowedPath, Start, follow
-from playerscore_worker.frames import Decoder, Limits
+from playerscore_worker.frames import Decoder, Limits, Part
 from playerscore_worker.pitch import files as football_files
 from playerscore_worker.pitch import metrics as football_metrics
 from playerscore_worker.pitch.measuring import Measured, measured
 from playerscore_worker.preview import PreviewFrame, PreviewSettings, PreviewTrack, make_preview
 from playerscore_worker.settings import ArtifactSettings
+from playerscore_worker.source import Footage
 
 Progress = Callable[[float, str], None]
 
@@ -47,7 +49,7 @@ class Analysed:
     result: Result
     path: FollowedPath
     rating: Rating
-    video: Path
+    footage: Footage
     on_progress: Progress
     limits: Limits
     in_metres: Measured | None = None
@@ -55,7 +57,7 @@ class Analysed:
     def write_artifacts(self, folder: Path) -> list[Path]:
         """Write pictures, clip, tracks, timeline and the log of decisions. Raises VideoError."""
         folder.mkdir(parents=True, exist_ok=True)
-        with Decoder(self.video, self.limits) as decoder:
+        with Decoder(self.footage.files[0], self.limits) as decoder:
             return self._written(decoder, folder)
 
     def _written(self, decoder: Decoder, folder: Path) -> list[Path]:
@@ -82,8 +84,7 @@ class Analysed:
 
 def run_preview(
     task: PreviewTask,
-    video: Path,
-    sha256: str,
+    footage: Footage,
     folder: Path,
     on_progress: Progress,
     weights: Path | None = None,
@@ -95,22 +96,22 @@ def run_preview(
         end_sec=task.preview.end_sec,
     )
     detector = _detector(task.detector, weights)
-    made = make_preview(video, chosen, detector, folder, on_progress, _limits(task))
+    made = make_preview(footage.files[0], chosen, detector, folder, on_progress, _limits(task, footage))
     info = VideoInfo(
-        sha256=sha256,
-        bytes=made.video.bytes,
+        sha256=footage.sha256,
+        bytes=sum(file.stat().st_size for file in footage.files),
         duration_sec=made.video.duration_sec,
         fps=made.video.fps,
         width=made.video.width,
         height=made.video.height,
+        parts=_parts(footage, made.video.starts_sec),
     )
     return PreviewStatus(video=info, frames=[_frame(task.name, frame) for frame in made.frames])
 
 
 def run_analysis(
     task: AnalysisTask,
-    video: Path,
-    sha256: str,
+    footage: Footage,
     on_progress: Progress,
     weights: Path | None = None,
     checkpoints: Path | None = None,
@@ -121,14 +122,15 @@ def run_analysis(
     """
     detector = _detector(task.detector, weights, task.memory_failures or 0)
     start = Start(task.start_time_sec, task.target.bbox.box)
-    warnings = target.warnings(target.look(video, start, detector, _limits(task)))
-    key = key_of(task, sha256, detector.weights_sha256)
+    video, limits = footage.files[0], _limits(task, footage)
+    warnings = target.warnings(target.look(video, start, detector, limits))
+    key = key_of(task, footage.sha256, detector.weights_sha256)
     kept = Checkpoints(checkpoints, key) if checkpoints else None
-    path = _followed(task, video, start, detector, on_progress, kept)
+    path = _followed(task, video, limits, start, detector, on_progress, kept)
     if target.is_empty(warnings):
         path = target.disowned(path)
     found = signals.measure(path)
-    metres = measured(path, task.pitch, video, _limits(task)) if task.pitch else None
+    metres = measured(path, task.pitch, video, limits) if task.pitch else None
     rating, method = _rated(found, metres)
     rating = unsure(rating) if target.is_foreign(warnings) else rating
     warnings = [*warnings, *(metres.warnings if metres else [])]
@@ -141,10 +143,15 @@ def run_analysis(
         target_forced=task.target_forced,
         target_iou=task.target_iou,
         generation=task.generation,
-        provenance=Provenance(image=task.image, weights_sha256=detector.weights_sha256, video_sha256=sha256),
+        provenance=Provenance(
+            image=task.image,
+            weights_sha256=detector.weights_sha256,
+            video_sha256=footage.sha256,
+            video_parts=_parts(footage, path.starts_sec),
+        ),
         warnings=warnings or None,
     )
-    return Analysed(result, path, rating, video, on_progress, _limits(task), metres)
+    return Analysed(result, path, rating, footage, on_progress, limits, metres)
 
 
 def _rated(found: Signals, metres: Measured | None) -> tuple[Rating, str]:
@@ -157,6 +164,7 @@ def _rated(found: Signals, metres: Measured | None) -> tuple[Rating, str]:
 def _followed(
     task: AnalysisTask,
     video: Path,
+    limits: Limits,
     start: Start,
     detector: Detector,
     on_progress: Progress,
@@ -170,7 +178,7 @@ def _followed(
         task.analysis.end_sec,
         task.analysis.max_fps,
         lambda share, message: on_progress(FOLLOWING_SHARE * share, message),
-        _limits(task),
+        limits,
         task.memory_failures or 0,
         kept,
     )
@@ -180,9 +188,22 @@ def _detector(choice: DetectorChoice, weights: Path | None, memory_failures: int
     return load(choice.name, weights, cpu_limit(), memory_failures, choice.onnx)
 
 
-def _limits(task: PodTask) -> Limits:
-    limits = task.video_limits
-    return Limits(max_pixels=limits.pixels, max_duration_sec=limits.duration_seconds, track=task.video.track)
+def _limits(task: PodTask, footage: Footage) -> Limits:
+    limits, more = task.video_limits, zip(footage.files[1:], task.video.parts or [], strict=True)
+    return Limits(
+        max_pixels=limits.pixels,
+        max_duration_sec=limits.duration_seconds,
+        track=task.video.track,
+        parts=tuple(Part(path, bool(part.continues)) for path, part in more),
+    )
+
+
+def _parts(footage: Footage, starts_sec: Sequence[float]) -> list[PartInfo] | None:
+    """Its files, where it is of several."""
+    if len(footage.files) == 1:
+        return None
+    told = zip(footage.digests, starts_sec, strict=True)
+    return [PartInfo(sha256=sha256, start_sec=round(start, 4)) for sha256, start in told]
 
 
 def _frame(job_name: str, frame: PreviewFrame) -> Frame:

@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from playerscore import names
-from playerscore.resources import Analysis, Detector, PreviewSettings, ScoringRuntime
+from playerscore.resources import MAX_PARTS, Analysis, Detector, PreviewSettings, ScoringRuntime
 from playerscore_cli import console
 from playerscore_cli.commands import pitching
 
@@ -69,7 +69,18 @@ def _detector_of(runtime: Path) -> Detector:
 
 
 @click.command()
-@click.argument("video", metavar="VIDEO", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument(
+    "videos",
+    metavar="VIDEO...",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
+@click.option(
+    "--continues",
+    is_flag=True,
+    help="Of several files each goes on where the one before ends, without a gap: chapters of a camera, not halves.",
+)
 @click.option("--frame", type=int, metavar="NUMBER", help="Preview frame to pick on.")
 @click.option("--player", type=int, metavar="ID", help="Track of the player; the most usable by default.")
 @click.option(
@@ -111,7 +122,8 @@ def _detector_of(runtime: Path) -> Detector:
     help="Folder for everything that is made.",
 )
 def run(
-    video: Path,
+    videos: tuple[Path, ...],
+    continues: bool,
     frame: int | None,
     player: int | None,
     frames: int,
@@ -122,17 +134,20 @@ def run(
     pitch: Path | None,
     out: Path,
 ) -> None:
-    """The whole flow on this machine, without a cluster.
+    """The whole flow on this machine, without a cluster. Several files are one video, in their order.
 
     A run that was ended on its way goes on where it was, when the same player is followed into the same folder.
     """
+    if len(videos) > MAX_PARTS + 1:
+        raise click.UsageError(f"a video has at most {MAX_PARTS + 1} files")
     detector = _detector_of(runtime) if runtime else Detector()
     where = pitching.read(pitch) if pitch else None
     with _extras():
         from playerscore_cli import local
 
     with console.progress("preview") as tell:
-        made = local.preview(video, out, PreviewSettings(frames=frames), tell, detector, weights, track)
+        settings = PreviewSettings(frames=frames)
+        made = local.preview(videos, out, settings, tell, detector, weights, track, continues)
     console.out.print(f"preview: {made.picture}", markup=False)
     chosen, person, ours = local.choose(made, frame, player)
     number = names.frame_number(chosen.frame_key)

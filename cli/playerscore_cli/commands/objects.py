@@ -23,12 +23,25 @@ CASCADES: Final = {"background": "Background", "foreground": "Foreground", "orph
 
 @click.command()
 @options.name_argument
-@click.option("--video", metavar="URI", help="Where the video is, for example s3://….")
+@click.option(
+    "--video",
+    "videos",
+    metavar="URI",
+    multiple=True,
+    help="Where the video is, for example s3://…; of several files each in its turn.",
+)
 @click.option(
     "--upload",
+    "uploads",
     metavar="FILE",
+    multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Upload this video first, through the REST API.",
+    help="Upload this video first, through the REST API; of several files each in its turn.",
+)
+@click.option(
+    "--continues",
+    is_flag=True,
+    help="Each file goes on where the one before ends, without a gap: chapters of a camera, not halves.",
 )
 @click.option(
     "--file",
@@ -58,9 +71,14 @@ def create(
     cluster: Cluster, name: str, form: Format, dry_run: DryRun, wait: bool, timeout: float, **given: Any
 ) -> None:
     """Create a draft; its preview is made at once."""
+    if given["videos"] and given["uploads"]:
+        raise click.UsageError("--video and --upload cannot be given together")
+    if given["continues"] and len(given["videos"] + given["uploads"]) < 2:
+        raise click.UsageError("--continues needs several files")
     body = _manifest(name, given)
-    if given["upload"]:
-        body["spec"]["video"] = {**body["spec"].get("video", {}), "uri": _uploaded(cluster, dry_run, given)}
+    files = [*given["videos"], *(_uploaded(cluster, dry_run, file, given) for file in given["uploads"])]
+    if files:
+        body["spec"]["video"] = {**body["spec"].get("video", {}), **_files(files, given["continues"])}
     if not (body["spec"].get("video") or {}).get("uri"):
         raise click.UsageError("a video is needed: --video, --upload, or spec.video.uri in --file")
     made = _judged(body) if dry_run is DryRun.CLIENT else cluster.create(body, dry_run.query)
@@ -77,12 +95,11 @@ def _manifest(name: str, given: Json) -> Json:
     metadata = {**(body.get("metadata") or {}), "name": name}
     if given["labels"]:
         metadata["labels"] = metadata.get("labels", {}) | dict(_label(text) for text in given["labels"])
-    video = {"uri": given["video"], "track": given["video_track"]}
     chosen = {
         "displayName": given["display_name"],
         "runtimeName": given["runtime"],
         "queueName": given["queue"],
-        "video": {key: value for key, value in video.items() if value} or None,
+        "video": given["video_track"] and {"track": given["video_track"]},
         "preview": given["frames"] and {"frames": given["frames"]},
         "analysis": given["max_fps"] and {"maxFps": given["max_fps"]},
     }
@@ -124,10 +141,15 @@ def _label(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _uploaded(cluster: Cluster, dry_run: DryRun, given: Json) -> str:
+def _files(uris: list[str], continues: bool) -> Json:
+    """What of `spec.video` names its files."""
+    parts = [{"uri": uri, "continues": True} if continues else {"uri": uri} for uri in uris[1:]]
+    return {"uri": uris[0], "parts": parts} if parts else {"uri": uris[0]}
+
+
+def _uploaded(cluster: Cluster, dry_run: DryRun, file: Path, given: Json) -> str:
     from playerscore_cli.commands.storing import put
 
-    file: Path = given["upload"]
     if dry_run is not DryRun.NONE:
         return f"s3://uploads/{file.name}"
     return put(cluster, file, given["api"], given["token"])

@@ -20,7 +20,7 @@ import pytest
 
 from builders import IMAGE
 from playerscore.errors import SourceError, VideoError, WorkerError
-from playerscore.resources import Detector, Video, VideoLimits, Weights
+from playerscore.resources import Detector, Video, VideoLimits, VideoPart, Weights
 from playerscore.tasks import TASK_VARIABLE, TERMINATION_MESSAGE_BYTES, Failure, PreviewTask
 from playerscore_worker import pod
 from playerscore_worker import verbs as worker
@@ -63,7 +63,8 @@ def fetched(monkeypatch: pytest.MonkeyPatch, files: Pod, uri: str, **more: Any) 
     known |= {"sources": [uri.rsplit("/", 1)[0]], "video": Video(uri=uri)}
     task = PreviewTask(**(known | more))
     monkeypatch.setenv(TASK_VARIABLE, task.model_dump_json(by_alias=True, exclude_none=True))
-    pod.write(files.source, {"url": uri, "store": False})
+    asked = [{"url": file.uri, "store": False} for file in task.video.files]
+    pod.write(files.source, {"files": asked})
 
     code = worker.main(["fetch"])
 
@@ -75,8 +76,8 @@ def test_a_good_video_is_fetched_and_described(
     site: str, files: Pod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert fetched(monkeypatch, files, f"{site}/match.mp4", video_sha256=DIGEST) == (0, "")
-    assert pod.read(files.fetched) == {"sha256": DIGEST, "bytes": len(GOOD)}
-    assert files.video.read_bytes() == GOOD
+    assert pod.read(files.fetched) == {"sha256": [DIGEST], "bytes": len(GOOD)}
+    assert files.video().read_bytes() == GOOD
 
 
 @pytest.mark.parametrize(
@@ -99,6 +100,45 @@ def test_bad_input_is_exit_42_with_its_code(
     expected: tuple[int, str],
 ) -> None:
     assert fetched(monkeypatch, files, f"{site}/{file}", **more) == expected
+
+
+def test_several_files_are_fetched_in_their_order(
+    site: str, files: Pod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri, both = f"{site}/match.mp4", hashlib.sha256(f"{DIGEST}\n{DIGEST}".encode()).hexdigest()
+    video = Video(uri=uri, parts=[VideoPart(uri=uri, sha256=DIGEST)])
+
+    assert fetched(monkeypatch, files, uri, video=video, video_sha256=both) == (0, "")
+    assert pod.read(files.fetched) == {"sha256": [DIGEST, DIGEST], "bytes": 2 * len(GOOD)}
+    assert files.video(1).read_bytes() == GOOD
+
+
+@pytest.mark.parametrize(
+    ("part", "more", "expected", "words"),
+    [
+        ({"uri": "none.mp4"}, {}, "SOURCE_NOT_FOUND", "spec.video.parts[0].uri"),
+        ({"uri": "cut.mp4"}, {}, "VIDEO_TRUNCATED", ""),
+        ({"uri": "match.mp4", "sha256": "0" * 64}, {}, "VIDEO_CHANGED", "spec.video.parts[0].sha256"),
+        ({"uri": "match.mp4"}, {"video_sha256": DIGEST}, "VIDEO_CHANGED", "the preview's digest"),
+        ({"uri": "match.mp4"}, {"video_limits": VideoLimits(bytes=2 * len(GOOD) - 1)}, "VIDEO_TOO_LARGE", "parts[0]"),
+        ({"uri": "../match.mp4"}, {}, "SOURCE_DENIED", "spec.video.parts[0].uri"),
+    ],
+    ids=["not there", "cut", "others", "one more than there was", "too large together", "denied"],
+)
+def test_a_part_that_is_bad_is_named(
+    site: str,
+    files: Pod,
+    monkeypatch: pytest.MonkeyPatch,
+    part: dict[str, Any],
+    more: dict[str, Any],
+    expected: str,
+    words: str,
+) -> None:
+    uri = f"{site}/match.mp4"
+    video = Video(uri=uri, parts=[VideoPart(**(part | {"uri": f"{site}/{part['uri']}"}))])
+
+    assert fetched(monkeypatch, files, uri, video=video, **more) == (42, expected)
+    assert words in files.termination.read_text()
 
 
 def test_an_address_that_does_not_answer_is_tried_again(files: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +170,8 @@ def test_the_brokers_refusal_is_what_fetch_says(files: Pod, monkeypatch: pytest.
         namespace="team-a", name="m", uid="u", image=IMAGE, video=Video(uri=uri), sources=["s3://playerscore"]
     )
     monkeypatch.setenv(TASK_VARIABLE, task.model_dump_json(by_alias=True, exclude_none=True))
-    pod.write(files.source, {"error": {"code": "NOT_FOUND", "message": "There is no such object"}})
+    refused = {"error": {"code": "NOT_FOUND", "message": "There is no such object"}}
+    pod.write(files.source, {"files": [refused]})
 
     assert worker.main(["fetch"]) == 42
     assert json.loads(files.termination.read_text())["code"] == "SOURCE_NOT_FOUND"

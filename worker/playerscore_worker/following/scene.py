@@ -105,7 +105,8 @@ class Scene:
         self.height, self.width = stills[0].frame.image.shape[:2]
         self._steps = [still.step for still in stills[1:]]
         jumps = [shots.jump(a.signature, b.signature) for a, b in pairwise(stills)]
-        self._cuts = shots.cuts(np.array(jumps), self._steps)
+        recordings = [still.frame.recording for still in stills]
+        self._cuts = shots.cuts(np.array(jumps), self._steps) | (np.diff(recordings) != 0)
         self._ground = _carried_to_first(self._steps)
         times = [still.frame.time_sec for still in stills]
         gaps = np.abs(np.diff(times))

@@ -85,6 +85,8 @@ def _looked_at(
     """The ridges of some of the samples, and before which samples the picture was cut or nothing joins."""
     inliers = np.array([sample.camera.inlier_share for sample in path.samples])
     broken = np.concatenate([[False], np.diff(times) > max(0.5, 5 / path.fps)])
+    seams = np.searchsorted(times, np.array(path.seams_sec) - 1e-6)
+    broken[seams[(seams > 0) & (seams < len(times))]] = True
     if not lit:
         return {}, broken
     scale = min(1.0, lines.WIDTH_PX / path.width)

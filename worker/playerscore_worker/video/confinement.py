@@ -1,6 +1,6 @@
 """What a decoder has no use for, given up before it sees the first byte of a video.
 
-Limits of the process hold everywhere. Where the kernel has them, Landlock leaves it the one file to read
+Limits of the process hold everywhere. Where the kernel has them, Landlock leaves it the video's files to read
 (and Python's own modules), and a seccomp filter leaves it no socket, no new process, no other program: code that a hostile video brings in
 finds nothing to talk to. Threads of the decoder start later and are bound likewise.
 """
@@ -12,6 +12,7 @@ import platform
 import resource
 import struct
 import sys
+from collections.abc import Sequence
 from typing import Final
 
 _PRCTL_NO_NEW_PRIVILEGES: Final = 38
@@ -55,14 +56,14 @@ _MACHINES: Final = {
 """By machine: its number for seccomp, that of clone, and what is refused."""
 
 
-def confine(path: str, memory_bytes: int, cpu_sec: int) -> None:
-    """Leave this process the one file, memory and CPU up to the limits, and nothing else that can be taken away."""
+def confine(paths: Sequence[str], memory_bytes: int, cpu_sec: int) -> None:
+    """Leave this process the video's files, memory and CPU up to the limits, and nothing else that can be taken away."""
     _limit(memory_bytes, cpu_sec)
     if sys.platform != "linux":
         return
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PRCTL_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
-    _leave_only(path, libc)
+    _leave_only(paths, libc)
     _refuse_calls(libc)
 
 
@@ -85,8 +86,8 @@ def landlock_version(libc: ctypes.CDLL) -> int:
     return max(0, int(libc.syscall(_CREATE_RULESET, None, 0, _ASK_VERSION)))
 
 
-def _leave_only(path: str, libc: ctypes.CDLL) -> None:
-    """Of all files only this one and modules, to read; of the network no TCP; of other processes no signals."""
+def _leave_only(paths: Sequence[str], libc: ctypes.CDLL) -> None:
+    """Of all files only these and modules, to read; of the network no TCP; of other processes no signals."""
     version = landlock_version(libc)
     if not version:
         return
@@ -98,7 +99,7 @@ def _leave_only(path: str, libc: ctypes.CDLL) -> None:
         return
     # Libraries import some of their modules when they are first needed.
     folders = [(place, _READ_FILE | _READ_FOLDER) for place in sys.path if os.path.isdir(place)]
-    for place, right in [(path, _READ_FILE), *folders]:
+    for place, right in [*((path, _READ_FILE) for path in paths), *folders]:
         file = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
         libc.syscall(_ADD_RULE, ruleset, _PATH_BENEATH, struct.pack("=Qi", right, file), 0)
         os.close(file)

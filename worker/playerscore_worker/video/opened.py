@@ -89,6 +89,8 @@ class Video:
         self.path, self.costs = path, costs
         self._source: Callable[[], Any] = lambda: path
         self.container = self._open()
+        self.rests = False
+        """Whether it is closed until it is read again."""
         number, packets = self._listed(track)
         self.number = number
         stream = self.stream
@@ -116,22 +118,18 @@ class Video:
     def stream(self) -> VideoStream:
         return cast("VideoStream", self.container.streams[self.number])
 
-    def info(self) -> dict[str, Any]:
-        """What the parent's `VideoInfo` holds."""
-        return {
-            "fps": self.index.fps,
-            "width": self.darkroom.shape.width,
-            "height": self.darkroom.shape.height,
-            "frame_count": len(self.index),
-            "duration_sec": self.index.duration_sec,
-            "missing_sec": self.missing_sec,
-        }
+    def rest(self) -> None:
+        """Close it until it is read again."""
+        self.container.close()
+        self.rests = True
 
     def pictures(self, ranks: NDArray[np.int64], scale: float) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         """Number and picture of each that is wanted and whole. `ranks` increase."""
         wanted = set(ranks.tolist())
         if not wanted:
             return
+        if self.rests:
+            self._reopen()
         for rank, frame in self._run(int(ranks[0])):
             if rank in wanted:
                 self._check_size(frame.width, frame.height)
@@ -362,7 +360,7 @@ class Video:
 
     def _reopen(self) -> None:
         self.container.close()
-        self.container = self._open()
+        self.container, self.rests = self._open(), False
         for stream in self.container.streams:
             if stream.index != self.number:
                 stream.discard = Discard.all
