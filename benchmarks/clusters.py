@@ -41,8 +41,8 @@ from playerscore_operator import troubles
 
 RESULT = ROOT / "benchmarks" / "results" / "clusters.json"
 KEPT_IMAGE = "playerscore.invalid/kept:1"
-ARTIFACTS = 6
-"""Pictures, clip, track and log of decisions."""
+ARTIFACTS = 12
+"""Pictures, clips, tracks, timeline and log of decisions."""
 AWAY_SECONDS = 120.0
 PATIENCE_SECONDS = 900.0
 STAGES = ("created", "previewing", "enqueued", "analysing")

@@ -312,6 +312,7 @@ def test_a_pod_gets_the_address_of_its_own_video(lab: Lab) -> None:
     worker = lab.client(lab.pod_token(f"sj-{uid}-p1-abcde"))
 
     assert httpx.get(worker.post("/worker/jobs/default/sourced/source").json()["url"]).content == b"video"
+    assert error(worker.post("/worker/jobs/default/sourced/source?file=1")) == (404, "NOT_FOUND")
 
     lab.editor.post("/jobs", json={"id": "thief", "video": {"uri": "s3://playerscore/other/uploads/v.mp4"}})
     lab.status("thief", {"run": {"previewAttempt": 1}})
@@ -319,3 +320,23 @@ def test_a_pod_gets_the_address_of_its_own_video(lab: Lab) -> None:
     refused = lab.client(lab.pod_token(f"sj-{other}-p1-abcde")).post("/worker/jobs/default/thief/source")
 
     assert error(refused) == (422, "SOURCE_DENIED")
+
+
+def test_a_pod_gets_the_address_of_each_file_of_its_video(lab: Lab) -> None:
+    uris = []
+    for half in (b"first", b"second"):
+        offer = lab.editor.post("/uploads", json={"filename": "v.mp4", "bytes": len(half)}).json()
+        lab.editor.put(offer["upload"]["url"], content=half)
+        uris.append(offer["uri"])
+    other = "s3://playerscore/other/uploads/v.mp4"
+    video = {"uri": uris[0], "parts": [{"uri": uris[1]}, {"uri": other, "continues": True}]}
+    assert lab.editor.post("/jobs", json={"id": "halves", "video": video}).status_code == 201
+    lab.status("halves", {"run": {"previewAttempt": 1}})
+    uid = lab.plane.kubectl("get", "scoringjob", "halves", "-o", "jsonpath={.metadata.uid}")
+    worker = lab.client(lab.pod_token(f"sj-{uid}-p1-abcde"))
+
+    source = "/worker/jobs/default/halves/source"
+    assert httpx.get(worker.post(source).json()["url"]).content == b"first"
+    assert httpx.get(worker.post(f"{source}?file=1").json()["url"]).content == b"second"
+    assert error(worker.post(f"{source}?file=2")) == (422, "SOURCE_DENIED")
+    assert error(worker.post(f"{source}?file=3")) == (404, "NOT_FOUND")

@@ -83,6 +83,20 @@ def test_create_uploads_and_waits_in_one_go(desk: Desk, lab: Lab, tmp_path: Path
     assert stored(lab, uri) == b"video"
 
 
+def test_create_uploads_several_files(desk: Desk, lab: Lab, tmp_path: Path) -> None:
+    files = [tmp_path / "first.mp4", tmp_path / "second.mp4"]
+    for file in files:
+        file.write_bytes(file.name.encode())
+    uploads = [word for file in files for word in ("--upload", str(file))]
+
+    desk.ok("create", "chapters", *uploads, "--continues", "--api", lab.url, "--token", lab.editor_token)
+
+    video = lab.stored("chapters")["spec"]["video"]
+    assert stored(lab, video["uri"]) == b"first.mp4"
+    [part] = video["parts"]
+    assert (stored(lab, part["uri"]), part["continues"]) == (b"second.mp4", True)
+
+
 class Counting:
     """A line to the API that ends for good after so many bytes to it."""
 

@@ -257,6 +257,17 @@ def test_an_upload_that_is_named_in_time_stays(bucket: Bucket) -> None:
     assert bucket.there("tenant-a/") == [key], "its time began anew"
 
 
+def test_every_file_of_a_video_stays(bucket: Bucket) -> None:
+    keys = [bucket.put(f"tenant-a/uploads/0123456789abcdef-1-half-{number}.mp4") for number in (1, 2, 3)]
+    first, *others = (f"s3://{bucket.name}/{key}" for key in keys)
+    video = {"uri": first, "parts": [{"uri": uri} for uri in others]}
+    bucket.release.create_job("tenant-a", "swept-halves", video=video)
+    bucket.age(400)
+
+    assert bucket.sweep().done["marked"] == 0
+    assert bucket.there("tenant-a/") == keys
+
+
 def test_an_unfinished_upload_goes_after_its_own_time(bucket: Bucket) -> None:
     foreign = "backups/database"
     for key in ("tenant-a/uploads/0123456789abcdef-9-old.mp4", foreign):

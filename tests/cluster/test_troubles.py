@@ -46,8 +46,8 @@ TOLERATED = {"key": TAINT, "operator": "Exists"}
 SMALL = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "2Gi"}}
 """Many pods at once on two processors."""
 PATIENCE_SECONDS = 600.0
-ARTIFACTS = 6
-"""Pictures, clip, track and log of decisions."""
+ARTIFACTS = 12
+"""Pictures, clips, tracks, timeline and log of decisions."""
 AWAY_SECONDS = 10.0
 REGISTRY_NAMESPACE = "kube-system"
 HOSTS = f"/etc/containerd/certs.d/127.0.0.1:{moodyregistry.PORT}"

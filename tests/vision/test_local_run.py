@@ -146,6 +146,20 @@ def test_a_picture_track_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert "track 3 (spec.video.track): the file has 1" in " ".join(done.stderr.split())
 
 
+def test_two_files_are_one_video(match: Match, far_match: Match, tmp_path: Path) -> None:
+    done = run(match.video, tmp_path, "--frame", "1", str(far_match.video))
+    assert done.returncode == 0, done.stderr
+
+    result = json.loads((tmp_path / "result.json").read_text())
+    parts = result["provenance"]["video_parts"]
+    assert [part["start_sec"] for part in parts] == [0, 8]
+    assert len({part["sha256"] for part in parts} | {result["provenance"]["video_sha256"]}) == 3
+    timeline = json.loads((tmp_path / "timeline.json").read_text())
+    lost = [span for span in timeline["spans"] if span["begin_sec"] >= 8]
+    assert lost, timeline
+    assert {span["state"] for span in lost} == {"lost"}, "nobody is taken for him in another recording"
+
+
 def test_a_video_is_read_from_a_pipe(tmp_path: Path) -> None:
     content = write(Kind("a.mkv"), tmp_path).read_bytes()
 

@@ -15,8 +15,8 @@ from builders import make_ready_spec, make_result, make_runtime, make_spec, make
 from controlplane import ROOT
 from playerscore import lenient
 from playerscore.errors import WorkerError
-from playerscore.resources import Result, ScoringJobStatus
-from playerscore.tasks import TASK_VARIABLE, TASK_VERSION, VERSION_VARIABLE, read
+from playerscore.resources import Result, ScoringJobStatus, VideoPart
+from playerscore.tasks import TASK_VARIABLE, TASK_VERSION, VERSION_VARIABLE, PreviewTask, read
 from playerscore_operator.children import result_of
 from playerscore_operator.manifests import analysis_job, preview_job
 from worlds import API, world
@@ -53,6 +53,16 @@ def test_the_oldest_workers_are_told_what_they_know_and_nothing_more(name: str) 
 
     assert [json.loads(item[TASK_VARIABLE]) for item in found] == [OLD[name]] * 3
     assert [item[VERSION_VARIABLE] for item in found] == [str(TASK_VERSION)] * 3
+
+
+def test_a_worker_that_would_leave_files_out_refuses_them() -> None:
+    task = PreviewTask.model_validate(OLD["preview"])
+    halves = task.model_copy(
+        update={"video": task.video.model_copy(update={"parts": [VideoPart(uri="s3://a/b")]})}
+    )
+
+    assert (task.version, halves.version) == (TASK_VERSION, TASK_VERSION + 1)
+    assert read(halves.model_dump_json(exclude_none=True), str(halves.version)) == halves
 
 
 def test_what_the_oldest_workers_report_is_taken_as_it_is() -> None:

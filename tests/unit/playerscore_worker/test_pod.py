@@ -120,7 +120,12 @@ def test_several_files_are_fetched_in_their_order(
         ({"uri": "cut.mp4"}, {}, "VIDEO_TRUNCATED", ""),
         ({"uri": "match.mp4", "sha256": "0" * 64}, {}, "VIDEO_CHANGED", "spec.video.parts[0].sha256"),
         ({"uri": "match.mp4"}, {"video_sha256": DIGEST}, "VIDEO_CHANGED", "the preview's digest"),
-        ({"uri": "match.mp4"}, {"video_limits": VideoLimits(bytes=2 * len(GOOD) - 1)}, "VIDEO_TOO_LARGE", "parts[0]"),
+        (
+            {"uri": "match.mp4"},
+            {"video_limits": VideoLimits(bytes=2 * len(GOOD) - 1)},
+            "VIDEO_TOO_LARGE",
+            "parts[0]",
+        ),
         ({"uri": "../match.mp4"}, {}, "SOURCE_DENIED", "spec.video.parts[0].uri"),
     ],
     ids=["not there", "cut", "others", "one more than there was", "too large together", "denied"],
