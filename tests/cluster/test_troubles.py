@@ -528,12 +528,14 @@ def test_jobs_outlive_a_store_without_room(lab: Lab, api: httpx.Client) -> None:
     """Likewise: what could not be stored is stored once there is room, and the preview is written only then."""
     lab.runs("trouble-store")
     with _small_store(lab.cluster) as volume:
-        lab.cluster.on_node(
-            "sh", "-c", 'dd if=/dev/zero of="$1/ballast" bs=16k 2>&1 | grep "No space"', "sh", volume
+        # What is removed meanwhile makes room once more.
+        until(
+            lambda: _stored_once_full(lab.cluster, api, volume),
+            lambda answer: answer.status_code == 503,
+            60,
+            "the store has no room",
+            lambda answer: answer.text,
         )
-        refused = api.post("/uploads", json={"filename": "more.mp4", "bytes": 4})
-        refused = api.put(refused.json()["upload"]["url"], content=b"more")
-        assert refused.status_code == 503, refused.text
         analysed, drafted = lab.analysis("trouble-store"), lab.preview("trouble-store")
         lab.watched.once(analysed, lambda version: "result" in version["status"])
         lab.pod(drafted, _analysed)
@@ -544,6 +546,13 @@ def test_jobs_outlive_a_store_without_room(lab: Lab, api: httpx.Client) -> None:
         lab.cluster.on_node("rm", f"{volume}/ballast")
         assert len(lab.ends_well(analysed)["status"]["artifacts"]) == ARTIFACTS
         assert lab.ends_well(drafted)["status"]["preview"]["frames"]
+
+
+def _stored_once_full(cluster: Cluster, api: httpx.Client, volume: str) -> httpx.Response:
+    """What the store says to a few bytes more when every block of its volume has been taken."""
+    cluster.on_node("sh", "-c", 'cat /dev/zero >>"$1/ballast" 2>/dev/null || true', "sh", volume)
+    offer = api.post("/uploads", json={"filename": "more.mp4", "bytes": 4}).json()
+    return api.put(offer["upload"]["url"], content=b"more")
 
 
 def _analysed(pod: Json) -> bool:

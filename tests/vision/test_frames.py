@@ -208,7 +208,7 @@ def test_a_decoder_that_was_taken_over_ends_as_one_that_crashed(
 CONFINED = """
 import os, socket, subprocess, sys, threading
 from playerscore_worker.video import confinement
-confinement.confine(sys.argv[1], 4 << 30, 60)
+confinement.confine([sys.argv[1]], 4 << 30, 60)
 attempts = {
     "video": lambda: open(sys.argv[1], "rb").read(1),
     "file": lambda: open("/etc/passwd"),

@@ -134,7 +134,9 @@ def run(
     pitch: Path | None,
     out: Path,
 ) -> None:
-    """The whole flow on this machine, without a cluster. Several files are one video, in their order.
+    """The whole flow on this machine, without a cluster.
+
+    Several files are one video, in their order.
 
     A run that was ended on its way goes on where it was, when the same player is followed into the same folder.
     """
