@@ -12,7 +12,7 @@ import secrets
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -29,6 +29,7 @@ from kubeletwords import corpus
 from livecluster import (
     JOBS_NAMESPACE,
     Cluster,
+    CommandError,
     best_track,
     condition,
     previewed,
@@ -87,15 +88,15 @@ class Jobs:
 
     def _create(self, stage: str) -> None:
         spec = {"video": {"uri": self._uri}, "preview": {"frames": 2}}
-        self._cluster.create_job(self.name(stage), spec)
+        _patiently(lambda: self._cluster.create_job(self.name(stage), spec))
 
     def _select(self, stage: str) -> None:
         name = self.name(stage)
         frame, track = best_track(self._cluster.get("scoringjob", name)["status"]["preview"])
         target = {"frame_key": frame["frame_key"], "bbox": track["bbox"], "confirmed": True}
         pick = {"frame_key": frame["frame_key"], "track_id": track["track_id"]}
-        self._cluster.patch_spec(name, {"player_ref": pick, "target": target})
-        self._cluster.patch_spec(name, {"suspend": False})
+        _patiently(lambda: self._cluster.patch_spec(name, {"player_ref": pick, "target": target}))
+        _patiently(lambda: self._cluster.patch_spec(name, {"suspend": False}))
 
     def _working(self, stage: str) -> None:
         """Wait until the container of its newest pod works."""
@@ -126,6 +127,20 @@ class Jobs:
             "attempts": status.get("run", {}).get("attempt"),
             "seconds": end and (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).seconds,
         }
+
+
+def _patiently(write: Callable[[], object]) -> None:
+    """As a person does it: again while the webhook is away, without which nothing is let in. Raises CommandError."""
+    end = time.monotonic() + AWAY_SECONDS
+    while True:
+        try:
+            write()
+        except CommandError as error:
+            if "failed calling webhook" not in error.stderr or time.monotonic() > end:
+                raise
+            time.sleep(1)
+        else:
+            return
 
 
 def _attempt(pod: Json) -> str:
