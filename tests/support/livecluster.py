@@ -119,8 +119,13 @@ class Cluster:
     def job_until(self, name: str, reached: Callable[[Json], bool], seconds: float) -> Json:
         """The job once `reached` says so. Raises AssertionError with the job's state after `seconds`."""
         return until(
-            lambda: self.get("scoringjob", name), reached, seconds, f"{name} in {seconds:.0f} s", _told
+            lambda: self.get("scoringjob", name), reached, seconds, f"{name} in {seconds:.0f} s", self._told
         )
+
+    def _told(self, job: Json) -> str:
+        """Its state, and what the cluster has to say about its pods."""
+        about = ("get", "pods,events", "-n", JOBS_NAMESPACE, "--sort-by=.metadata.creationTimestamp")
+        return f"{_told(job)}\n{self.kubectl(*about)[-6000:]}"
 
     def finished(self, name: str, seconds: float = 300.0) -> Json:
         """The job when it has ended."""
