@@ -71,11 +71,10 @@ docs: setup ## Write the pages that are made of the code
 .PHONY: test test-unit test-apiserver test-browser test-faults test-faults-short test-vision test-cluster
 # What mostly waits runs beside what computes.
 test: setup ## Every test level, set up from nothing
-	$(RUN) python tests/levels.py --at-once 1 verify test-unit
-	cluster/tools.sh $(APISERVER_TOOLS)
-	$(RUN) python tests/levels.py --at-once 2 test-apiserver cluster-tools
-	$(RUN) python tests/levels.py --at-once 1 test-browser
-	$(RUN) python tests/levels.py --at-once 2 test-faults-short test-vision $(MORE) test-kueue test-cluster
+	$(RUN) python tests/levels.py --at-once 1 verify
+	cluster/tools.sh $(APISERVER_TOOLS) $(FAULTS_TOOLS) promtool
+	$(RUN) python tests/levels.py --at-once 2 test-faults-short test-unit test-apiserver cluster-tools test-vision \
+	  $(MORE) test-kueue test-browser test-cluster
 
 test-unit: setup ## No cluster, no pixels
 	cluster/tools.sh helm promtool
