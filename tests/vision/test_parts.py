@@ -8,8 +8,12 @@ import av
 import numpy as np
 import pytest
 
+from builders import make_target
 from matches import Match
 from playerscore.errors import VideoError
+from playerscore.resources import Video, VideoPart
+from playerscore.tasks import AnalysisTask
+from playerscore_worker.checkpoints import key_of
 from playerscore_worker.detectors import Detector
 from playerscore_worker.follower import FollowedPath, Start, follow
 from playerscore_worker.following.joint import State
@@ -142,3 +146,23 @@ def test_a_player_is_followed_across_chapters_and_not_across_halves(
     times = np.array([sample.time_sec for sample in separate.samples])
     broken = _looked_at(separate, times, whole, None, lit=False)[1]
     assert [separate.samples[int(k)].index for k in np.flatnonzero(broken)] == [SEAM]
+
+
+@pytest.mark.parametrize(("uri", "continues", "same"), [("s3://c/d", None, True), ("s3://a/b", True, False)])
+def test_a_checkpoint_goes_on_where_the_cuts_are_the_same(
+    uri: str, continues: bool | None, same: bool
+) -> None:
+    def key(part: VideoPart) -> str:
+        known = {
+            "namespace": "a",
+            "name": "m",
+            "uid": "u",
+            "image": "i",
+            "sources": [],
+            "target": make_target(),
+        }
+        known |= {"attempt": 1, "generation": 1, "start_time_sec": 0.0, "target_forced": False}
+        task = AnalysisTask(**known, video=Video(uri="s3://a/a", parts=[part]))
+        return key_of(task, "a" * 64, None)
+
+    assert (key(VideoPart(uri=uri, continues=continues)) == key(VideoPart(uri="s3://a/b"))) is same

@@ -161,7 +161,8 @@ class Checkpoints:
 def key_of(task: AnalysisTask, video_sha256: str, weights_sha256: str | None) -> str:
     """A digest of all that the path depends on: video, target, player, settings, weights and code."""
     wholly = ("target", "start_time_sec", "analysis", "detector", "video_limits", "memory_failures")
-    asked = dict.fromkeys(wholly, True) | {"video": {"track"}}
+    video = {"track": True, "parts": {"__all__": {"continues"}}}
+    asked: dict[str, Any] = dict.fromkeys(wholly, True) | {"video": video}
     said = task.model_dump_json(include=asked, by_alias=True, exclude_none=True)
     parts = [video_sha256, said, weights_sha256 or "", _code()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
