@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from playerscore import names
+from playerscore import further, names
 from playerscore.errors import PlayerscoreError
 from playerscore.resources import ScoringJobStatus
 
@@ -92,5 +92,12 @@ def check_current(pod: Pod, status: ScoringJobStatus, purpose: Purpose) -> None:
         raise PlayerscoreError("FORBIDDEN", "The job's artifacts are listed and no longer change")
     run = status.run
     current = run and (run.preview_attempt if pod.preview else run.attempt)
-    if current != pod.number or (pod.preview and status.preview is not None):
+    written = pod.preview and status.preview is not None and not further.open_for(status)
+    if current != pod.number or written:
         raise PlayerscoreError("FORBIDDEN", "The pod's attempt is not the current one")
+
+
+def check_frame(status: ScoringJobStatus, number: int) -> None:
+    """That the picture is of no frame that is there: those never change. Raises FORBIDDEN."""
+    if status.preview is not None and number <= len(status.preview.frames):
+        raise PlayerscoreError("FORBIDDEN", f"Frame {number} is there and no longer changes")

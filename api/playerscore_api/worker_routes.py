@@ -163,6 +163,7 @@ async def put_frame(
 ) -> Stored:
     """Store a preview frame."""
     job = await _job(parts, token, namespace, name, Purpose.FRAMES)
+    pods.check_frame(forms.parts(job)[1], number)
     key = broker.frame_key(namespace, job["metadata"]["uid"], number)
     return await _receive(parts, token, job, Purpose.FRAMES, request, key)
 

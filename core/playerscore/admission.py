@@ -7,7 +7,7 @@ behind the policy in CEL alone the worker finds it, and scores without metres.
 
 from typing import NamedTuple
 
-from playerscore import coherence, edits, pitch, readiness, refusals
+from playerscore import coherence, edits, further, pitch, readiness, refusals
 from playerscore.edits import Violation
 from playerscore.errors import FlowError
 from playerscore.names import Reason
@@ -47,7 +47,7 @@ def judge_update(old: ScoringJobSpec, new: ScoringJobSpec, status: ScoringJobSta
         preview = status.preview if status else None
         verdict = coherence.judge(new.player_ref, new.target, preview, stale_force=_stale_force(old, new))
     absent = readiness.missing(new) if resumed else []
-    found = edits.check(old, new, status)
+    found = edits.check(old, new, status) + further.judge(old, new, status)
     if new.pitch != old.pitch:
         found += pitch.judge(new, status)
     return _collect(found, absent, verdict)

@@ -109,6 +109,21 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "The selection is frozen while an attempt runs; pause the job first.",
         "Pause the job, change the selection, enqueue again: a new attempt starts.",
     ),
+    "JOB_LAUNCHED": Entry(
+        409,
+        "An attempt was launched; further preview frames are asked for before that.",
+        "Create a new job from the same video, and ask for the frames before you enqueue it.",
+    ),
+    "PREVIEW_TIME_OUTSIDE": Entry(
+        422,
+        "A time of `spec.preview.atSec` is not in the video; no frame is added.",
+        "Ask for a time below the video's duration (`status.preview.video.duration_sec`), and take the wrong one back.",
+    ),
+    "PREVIEW_FULL": Entry(
+        409,
+        "The preview would have more than 16 frames; none is added.",
+        "Ask for fewer times; where all 16 are there, create a new job from the same video.",
+    ),
     "JOB_FINISHED": Entry(
         409, "The job has ended; create a new one.", "Create a new job from the same video."
     ),

@@ -86,9 +86,13 @@ class Reason(StrEnum):
     NOT_READY = "NOT_READY"
     PREVIEW_NOT_READY = "PREVIEW_NOT_READY"
     JOB_RUNNING = "JOB_RUNNING"
+    JOB_LAUNCHED = "JOB_LAUNCHED"
     JOB_FINISHED = "JOB_FINISHED"
     VIDEO_IMMUTABLE = "VIDEO_IMMUTABLE"
     MANAGED_BY_IMMUTABLE = "MANAGED_BY_IMMUTABLE"
+    # further frames
+    PREVIEW_TIME_OUTSIDE = "PREVIEW_TIME_OUTSIDE"
+    PREVIEW_FULL = "PREVIEW_FULL"
     # the pitch
     PITCH_INCOHERENT = "PITCH_INCOHERENT"
     PITCH_LANDMARK = "PITCH_LANDMARK"
@@ -100,6 +104,7 @@ class Reason(StrEnum):
     PREVIEW_READY = "PreviewStored"
     PREVIEW_RUNNING = "PreviewRunning"
     PREVIEW_DISABLED = "PreviewDisabled"
+    PREVIEW_EXTENDING = "PreviewExtending"
     SUSPENDED = "Suspended"
     QUEUED = "Queued"
     LAUNCHED = "Launched"

@@ -23,6 +23,7 @@ MAX_FRAMES: Final = 16
 MAX_PARTS: Final = 15
 """Beside the first file."""
 MAX_TRACKS: Final = 48
+MAX_ASKED: Final = 64
 MAX_MOMENTS: Final = 16
 MAX_POINTS: Final = 32
 DAY: Final = 86_400
@@ -161,6 +162,19 @@ class PreviewSettings(KubeModel):
     end_sec: Seconds | None = None
     disabled: bool | None = None
     """Whether no preview is made; then the target is accepted unjudged."""
+    at_sec: (
+        Annotated[
+            list[Seconds], Field(max_length=MAX_FRAMES, json_schema_extra={"x-kubernetes-list-type": "set"})
+        ]
+        | None
+    ) = None
+    """Where else to look: at these times, seconds from the start of the video, frames are added to the preview."""
+
+    @model_validator(mode="after")
+    def _asks_once(self) -> Self:
+        if len(set(self.at_sec or [])) != len(self.at_sec or []):
+            raise ValueError("atSec has a time twice")
+        return self
 
 
 class Analysis(KubeModel):
@@ -335,13 +349,20 @@ class VideoInfo(FlowModel):
 
 
 class PreviewStatus(FlowModel):
-    """The frames and people to pick from; written once."""
+    """The frames and people to pick from; what is there never changes, further frames come behind it."""
 
     video: VideoInfo
     frames: Annotated[
         list[Frame],
         Field(max_length=MAX_FRAMES, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
     ]
+    asked_sec: (
+        Annotated[
+            list[Seconds], Field(max_length=MAX_ASKED, json_schema_extra={"x-kubernetes-list-type": "atomic"})
+        ]
+        | None
+    ) = None
+    """The times of `spec.preview.atSec` for which frames were added."""
 
 
 class Progress(KubeModel):
@@ -387,6 +408,18 @@ class Run(KubeModel):
     preview_attempt: Annotated[int, Field(ge=0, le=10_000)] | None = None
     preview_disruptions: Annotated[int, Field(ge=0, le=10_000)] | None = None
     """How many of those runs the cluster refused or could not start."""
+    preview_asked: (
+        Annotated[
+            list[Seconds],
+            Field(max_length=MAX_FRAMES, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+        ]
+        | None
+    ) = None
+    """The asked-for times that the current run of the preview adds frames for; absent when it adds none."""
+    preview_first: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    """The first run of the preview for those times."""
+    preview_failed: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    """The run of the preview with which they were given up."""
     trouble: Annotated[str, Field(max_length=63)] | None = None
     """What keeps the pod from running, by its name in docs/troubles.md, if it must stay for a while to matter."""
     trouble_time: datetime | None = None

@@ -68,6 +68,21 @@ class PreviewTask(PodTask):
     preview: PreviewSettings = PreviewSettings()
 
 
+class FurtherTask(PodTask):
+    """Add frames to a preview that is there. Of a kind of its own: a worker that does not know it must not make the
+    whole preview anew."""
+
+    kind: Literal["further-frames"] = "further-frames"
+    at_sec: list[float]
+    """The times to add frames at, seconds."""
+    first_number: int
+    """Of the first frame that is added; the others follow."""
+    first_track_id: int
+    """From here on, track ids are free."""
+    asked_sec: list[float] = []
+    """The times for which frames were added before."""
+
+
 class AnalysisTask(PodTask):
     """Follow the confirmed player and rate him."""
 
@@ -87,18 +102,23 @@ class AnalysisTask(PodTask):
 
 
 class _Kind(BaseModel):
-    kind: Literal["preview", "analysis"]
+    kind: Literal["preview", "further-frames", "analysis"]
 
 
-def read(text: str, version: str | None = None) -> PreviewTask | AnalysisTask:
+KINDS: Final[dict[str, type[PreviewTask] | type[FurtherTask] | type[AnalysisTask]]] = {
+    "preview": PreviewTask,
+    "further-frames": FurtherTask,
+    "analysis": AnalysisTask,
+}
+
+
+def read(text: str, version: str | None = None) -> PreviewTask | FurtherTask | AnalysisTask:
     """The task of an operator of this release or of one beside it. Raises WorkerError for any other."""
     if version is not None and not (version.isdecimal() and int(version) <= TASK_VERSION + 1):
         words = f"the operator's task has version {version}, this image reads up to {TASK_VERSION + 1}"
         raise WorkerError("TASK_UNREADABLE", words)
     try:
-        if _Kind.model_validate_json(text).kind == "preview":
-            return lenient.known_json(PreviewTask, text)
-        return lenient.known_json(AnalysisTask, text)
+        return lenient.known_json(KINDS[_Kind.model_validate_json(text).kind], text)
     except ValidationError as error:
         raise WorkerError("TASK_UNREADABLE", f"the operator's task: {error}") from error
 

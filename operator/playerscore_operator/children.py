@@ -127,7 +127,7 @@ def seems_missing(observed: Observed) -> bool:
     """Whether a child that the status speaks of is not known: it is gone, or only not seen yet."""
     if observed.attempt:
         name = names.analysis_job_name(observed.uid, observed.attempt)
-    elif observed.preview_attempt and observed.status.preview is None:
+    elif observed.preview_runs:
         name = names.preview_job_name(observed.uid, observed.preview_attempt)
     else:
         return False

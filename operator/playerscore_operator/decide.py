@@ -13,10 +13,9 @@ from playerscore.resources import ScoringRuntimeSpec
 from playerscore_operator import attempts, children, conditions, previews, troubles
 from playerscore_operator.compare import compare
 from playerscore_operator.observe import Observed
-from playerscore_operator.outcome import Claim, Claims, Decision, Json, Outcome
+from playerscore_operator.outcome import PLATFORM_RECHECK_SECONDS, Claim, Claims, Decision, Json, Outcome
 from playerscore_operator.troubles import Place
 
-PLATFORM_RECHECK_SECONDS = 15.0
 GITOPS_MARKS = (
     "argocd.argoproj.io/tracking-id",
     "argocd.argoproj.io/instance",
@@ -44,8 +43,10 @@ def refused(observed: Observed, body: Json, words: str, now: datetime) -> Decisi
     reason = row.code if row else Reason.CREATE_REFUSED
     text = f"Job {body['metadata']['name']} cannot be created: {words}"
     preview = body["metadata"]["name"].startswith(names.preview_job_name(observed.uid, 0)[:-1])
-    kind = ConditionType.PREVIEW_READY if preview else ConditionType.RUNNING
-    return compare(observed, Outcome(claims={kind: ("False", reason, text)}), now)
+    claims: Claims = {ConditionType.RUNNING: ("False", reason, text)}
+    if preview:
+        claims = previews.claim(observed, reason, text)
+    return compare(observed, Outcome(claims=claims), now)
 
 
 def _after_end(observed: Observed, now: datetime) -> Decision:
@@ -87,6 +88,13 @@ def _advance(observed: Observed, now: datetime, api_url: str) -> Outcome:
     outcome.claims[ConditionType.PREVIEW_READY] = previews.ready(observed)
     if observed.status.preview is None:
         outcome.deletes = outcome.deletes + children.live_previews(observed)
+        return outcome
+    # A launch waits for no further frames: what is not there by then is not added any more.
+    if observed.attempt or "attempt" in outcome.run:
+        more = previews.dropped(observed)
+    else:
+        more = previews.extend(observed, observed.status.preview, runtime, trouble, now, api_url)
+    outcome.add(more)
     return outcome
 
 

@@ -17,6 +17,7 @@ from playerscore.tasks import (
     TASK_VARIABLE,
     VERSION_VARIABLE,
     AnalysisTask,
+    FurtherTask,
     PodTask,
     PreviewTask,
 )
@@ -59,11 +60,36 @@ def hash_of(job: Json) -> str | None:
     return found
 
 
-def preview_job(observed: Observed, runtime: ScoringRuntimeSpec, number: int, api_url: str) -> Json:
-    """The Job of preview run `number`; never asks for an accelerator."""
-    task = PreviewTask(**_task(observed, runtime), preview=observed.spec.preview or PreviewSettings())
+def preview_job(
+    observed: Observed,
+    runtime: ScoringRuntimeSpec,
+    number: int,
+    api_url: str,
+    at_sec: list[float] | None = None,
+) -> Json:
+    """The Job of preview run `number`; never asks for an accelerator. With times it adds frames to what is there."""
+    task = _preview_task(observed, runtime) if at_sec is None else _further_task(observed, runtime, at_sec)
     name = names.preview_job_name(observed.uid, number)
     return _job(observed, runtime, name, task, api_url, accelerator=None)
+
+
+def _preview_task(observed: Observed, runtime: ScoringRuntimeSpec) -> PreviewTask:
+    settings = observed.spec.preview or PreviewSettings()
+    return PreviewTask(**_task(observed, runtime), preview=settings.model_copy(update={"at_sec": None}))
+
+
+def _further_task(observed: Observed, runtime: ScoringRuntimeSpec, at_sec: list[float]) -> FurtherTask:
+    preview = observed.status.preview
+    if preview is None:
+        raise ValueError("further frames need a preview")
+    taken = [track.track_id for frame in preview.frames for track in frame.tracks]
+    return FurtherTask(
+        **_task(observed, runtime),
+        at_sec=at_sec,
+        first_number=len(preview.frames) + 1,
+        first_track_id=max(taken, default=0) + 1,
+        asked_sec=preview.asked_sec or [],
+    )
 
 
 def analysis_job(

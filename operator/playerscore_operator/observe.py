@@ -55,6 +55,14 @@ class Observed:
         return self.run.preview_attempt or 0
 
     @property
+    def preview_runs(self) -> bool:
+        """Whether the current run of the preview still has something to bring."""
+        run = self.run
+        first = self.status.preview is None
+        more = not self.attempt and run.preview_asked is not None and run.preview_failed is None
+        return bool(run.preview_attempt) and (first or more)
+
+    @property
     def finished(self) -> bool:
         return self.status.progress is not None and self.status.progress.step in names.FINISHED
 
@@ -75,10 +83,11 @@ class Observed:
 
 
 def lean(body: Json) -> Json:
-    """A ScoringJob without what no decision reads: field managers, and of the preview all boxes but the picked one.
+    """A ScoringJob without what no decision reads: field managers, and of the preview almost all boxes.
 
     A real preview is nine tenths of the object. Frames stay, so that they can be counted and found; of the
-    confirmed frame the picked track stays, or one other that shows that the frame has tracks.
+    confirmed frame the picked track stays, or one other that shows that the frame has tracks; and the track with the
+    highest id, from which further ones are counted.
     """
     metadata = {key: value for key, value in body["metadata"].items() if key != "managedFields"}
     status = body.get("status") or {}
@@ -87,16 +96,20 @@ def lean(body: Json) -> Json:
     spec = body["spec"]
     confirmed = (spec.get("target") or {}).get("frame_key")
     picked = (spec.get("player_ref") or {}).get("track_id")
+    whole = status["preview"]["frames"]
+    last = max((track["track_id"] for frame in whole for track in frame["tracks"]), default=None)
     frames = [
-        {**frame, "tracks": _telling(frame["tracks"], picked) if frame["frame_key"] == confirmed else []}
-        for frame in status["preview"]["frames"]
+        {**frame, "tracks": _telling(frame["tracks"], picked, last, frame["frame_key"] == confirmed)}
+        for frame in whole
     ]
     preview = {**status["preview"], "frames": frames}
     return {**body, "metadata": metadata, "status": {**status, "preview": preview}}
 
 
-def _telling(tracks: list[Json], picked: int | None) -> list[Json]:
-    return [track for track in tracks if track["track_id"] == picked] or tracks[:1]
+def _telling(tracks: list[Json], picked: int | None, last: int | None, confirmed: bool) -> list[Json]:
+    kept = [track for track in tracks if confirmed and track["track_id"] == picked]
+    kept = kept or (tracks[:1] if confirmed else [])
+    return kept + [track for track in tracks if track["track_id"] == last and track not in kept]
 
 
 def rests(body: Json) -> bool:
@@ -106,7 +119,13 @@ def rests(body: Json) -> bool:
         return True
     shown = "preview" in status or (spec.get("preview") or {}).get("disabled")
     launched = (status.get("run") or {}).get("attempt")
-    return bool(spec.get("suspend", True) and shown and not launched)
+    return bool(spec.get("suspend", True) and shown and not launched and not _looks_elsewhere(spec, status))
+
+
+def _looks_elsewhere(spec: Json, status: Json) -> bool:
+    """Whether times are asked for that no further frames were added for."""
+    answered = (status.get("preview") or {}).get("asked_sec") or []
+    return any(time_sec not in answered for time_sec in (spec.get("preview") or {}).get("atSec") or [])
 
 
 def read_job(body: Json) -> ScoringJob:

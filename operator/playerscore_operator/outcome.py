@@ -12,6 +12,7 @@ Claim = tuple[str, Reason | str, str]
 """(status, reason, message) of a condition."""
 Claims = dict[ConditionType, Claim]
 
+PLATFORM_RECHECK_SECONDS = 15.0
 GONE_RECHECK_SECONDS = 5.0
 """How often a stopping child is looked at, besides its events."""
 
@@ -49,6 +50,15 @@ class Outcome:
     creates: list[Json] = field(default_factory=list)
     deletes: list[str] = field(default_factory=list)
     requeue_seconds: float | None = None
+
+    def add(self, other: "Outcome") -> None:
+        """Take in what another branch found besides."""
+        self.claims |= other.claims
+        self.run |= other.run
+        self.creates = self.creates + other.creates
+        self.deletes = self.deletes + other.deletes
+        looks = [seconds for seconds in (self.requeue_seconds, other.requeue_seconds) if seconds is not None]
+        self.requeue_seconds = min(looks, default=None)
 
 
 def stamp(moment: datetime) -> str:

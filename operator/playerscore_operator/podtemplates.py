@@ -12,7 +12,7 @@ from playerscore import names
 from playerscore.podtemplate import ContainerTemplate, PodTemplate, WorkVolume
 from playerscore.resources import Accelerator, ScoringRuntimeSpec
 from playerscore.schema import KubeModel
-from playerscore.tasks import TRUST_VARIABLE, PodTask, PreviewTask
+from playerscore.tasks import TRUST_VARIABLE, AnalysisTask, PodTask
 
 Json = dict[str, Any]
 
@@ -35,7 +35,7 @@ WORKERS: Final = {"matchLabels": {names.ROLE_LABEL: "worker"}}
 
 def template_of(runtime: ScoringRuntimeSpec, task: PodTask) -> PodTemplate:
     """What the runtime says about the pod of this task."""
-    if isinstance(task, PreviewTask) and runtime.preview and runtime.preview.template is not None:
+    if not isinstance(task, AnalysisTask) and runtime.preview and runtime.preview.template is not None:
         return runtime.preview.template
     return runtime.template or PodTemplate()
 

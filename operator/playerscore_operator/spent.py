@@ -26,7 +26,7 @@ def _needed(observed: Observed, name: str) -> bool:
         return False
     attempt = names.analysis_job_name(observed.uid, observed.attempt)
     preview = names.preview_job_name(observed.uid, observed.preview_attempt)
-    return name == attempt or (name == preview and observed.status.preview is None)
+    return name == attempt or (name == preview and observed.preview_runs)
 
 
 def _ended(job: Json) -> datetime:

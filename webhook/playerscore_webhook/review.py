@@ -18,7 +18,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from msgspec.structs import replace
 from pydantic import BaseModel, ValidationError
 
-from playerscore import admission, lenient, names, podtemplate, refusals
+from playerscore import admission, further, lenient, names, podtemplate, refusals
 from playerscore.edits import Violation
 from playerscore.names import Reason
 from playerscore.resources import ScoringJobSpec, ScoringJobStatus, ScoringRuntimeSpec
@@ -34,6 +34,7 @@ UNREAD_MAX: Final = 8
 INVALID: Final = "INVALID"
 TOO_LARGE: Final = "TOO_LARGE"
 NULL: Final = Raw(b"null")
+NOBODY: Final = Raw(b"[]")
 
 
 class MalformedReviewError(ValueError):
@@ -70,6 +71,7 @@ class Preview(Struct, frozen=True):
 
     video: Any = None
     frames: list[Frame] = []
+    asked_sec: Any = None
 
 
 class Status(Struct, frozen=True):
@@ -239,7 +241,13 @@ def _status_of(stored: Object | None, spec: ScoringJobSpec) -> lenient.Reading[S
         return lenient.read(ScoringJobStatus, status or {})
     if status.preview:
         key = spec.target.frame_key if spec.target else None
-        frames = [_judged(frame, spec) for frame in status.preview.frames if frame.frame_key == key]
+        # That the others are there, and when, is asked where further ones are.
+        more = bool(further.asked(spec))
+        frames = [
+            _judged(frame, spec) if frame.frame_key == key else replace(frame, tracks=NOBODY)
+            for frame in status.preview.frames
+            if frame.frame_key == key or more
+        ]
         status = replace(status, preview=replace(status.preview, frames=frames))
     return _read(ScoringJobStatus, msgspec.json.encode(status), partial(lenient.read, ScoringJobStatus))
 

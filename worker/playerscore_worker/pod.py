@@ -21,6 +21,7 @@ from playerscore.tasks import (
     VERSION_VARIABLE,
     AnalysisTask,
     Failure,
+    FurtherTask,
     PreviewTask,
 )
 
@@ -83,7 +84,7 @@ class Pod:
 
     @property
     def preview(self) -> Path:
-        """The core's PreviewStatus."""
+        """The core's PreviewStatus; of further frames the list of them."""
         return self.out / "preview.json"
 
     @property
@@ -125,7 +126,7 @@ class Pod:
         self.termination.write_bytes(content)
 
 
-def task() -> PreviewTask | AnalysisTask:
+def task() -> PreviewTask | FurtherTask | AnalysisTask:
     """This pod's task. Raises WorkerError for one that this image cannot read."""
     return tasks.read(os.environ[TASK_VARIABLE], os.environ.get(VERSION_VARIABLE))
 

@@ -4,6 +4,8 @@ The moments are chosen where many people can be told apart (`previewing.moments`
 consecutive frames is looked at (`previewing.people`) and tracked, so that a box is there because a person was
 seen for a while and not because the detector blinked. A track id means one person: within a burst the tracker
 says so; bursts that touch are one run of the tracker; anything else gets new ids.
+
+Frames may be added later, at moments that a person names: they are looked at alike, and their ids are new.
 """
 
 from collections import defaultdict
@@ -25,7 +27,7 @@ from playerscore_worker.boxes import Floats
 from playerscore_worker.detectors import Detector
 from playerscore_worker.frames import Decoder, Frame, Image, Limits
 from playerscore_worker.previewing import moments, people, pyramid, ranking, scenery
-from playerscore_worker.previewing.moments import Look
+from playerscore_worker.previewing.moments import Glance, Look
 from playerscore_worker.previewing.people import Ground
 from playerscore_worker.previewing.pyramid import Sightings
 from playerscore_worker.previewing.scenery import Scenery
@@ -34,6 +36,8 @@ Progress = Callable[[float, str], None]
 
 DEFAULT_FRAMES: Final = 8
 MAX_FRAMES: Final = 16
+# A container's duration may end later than its last frame, by not more than this.
+LAST_FRAME_SEC: Final = 2.0
 MAX_TRACKS: Final = 48
 # Two frames on each side of the sample: enough to see that a box stays, cheap enough for two CPUs.
 BURST_SIDE: Final = 2
@@ -48,6 +52,8 @@ MIN_PITCH_SHARE: Final = 0.2
 MAX_FLAT_SHARE: Final = 0.6
 # The mean over the burst, where he was not seen counting nothing, from which somebody is offered.
 MIN_EVIDENCE: Final = 0.35
+# So many moments of the whole video tell what stays the same in it, where the moments to show are given.
+GLANCES: Final = 6
 # The share of the work that choosing the moments is.
 LOOKING: Final = 0.2
 JPEG_QUALITY: Final = 88
@@ -132,15 +138,63 @@ def make_preview(
         info = decoder.info
         parts = sampled_parts(settings, info.duration_sec, info.fps)
         looks = _look_around(decoder, parts, detector, on_progress)
-        bursts = _Bursts(decoder, looks, detector)
-        frames = []
-        for number, (frame, tracks) in enumerate(bursts, start=1):
-            frames.append(_write(number, frame, tracks, out_dir))
-            on_progress(LOOKING + (1 - LOOKING) * (number / len(looks)), f"frame {number} of {len(looks)}")
+        everything = [look for part in looks for look in part]
+        times = [moments.choose(part, everything).time_sec for part in looks]
+        frames = _shown(_Bursts(decoder, times, everything, detector), len(looks), out_dir, on_progress)
     if not any(frame.tracks for frame in frames):
         raise VideoError("VIDEO_NO_PERSON", f"no person was found on any of {len(frames)} frames")
     header = PreviewVideo(round(info.duration_sec, 4), info.fps, info.width, info.height, info.starts_sec)
     return PreviewResult(header, frames)
+
+
+def add_frames(
+    video: Path,
+    at_sec: Sequence[float],
+    first_number: int,
+    first_id: int,
+    detector: Detector,
+    out_dir: Path,
+    on_progress: Progress,
+    limits: Limits | None = None,
+) -> list[PreviewFrame]:
+    """Frames at the given times, seconds, in the order of time; their pictures go into `out_dir`.
+
+    They are numbered from `first_number`, their track ids from `first_id`. Raises VideoError: the video cannot be
+    decoded there (VIDEO_*), or it has no frame there (VIDEO_RANGE_EMPTY).
+    """
+    out_dir.mkdir(parents=True, exist_ok=True)
+    with Decoder(video, limits) as decoder:
+        duration = decoder.info.duration_sec
+        times = sorted({_time_of_frame(decoder, time_sec) for time_sec in at_sec})
+        middles = [(start + end) / 2 for start, end in moments.parts(0.0, duration, GLANCES)]
+        seen = [moments.glance(decoder, time_sec) for time_sec in [*times, *middles]]
+        glances = [found for found in seen if found is not None]
+        bursts = _Bursts(decoder, times, glances, detector, first_id)
+        return _shown(bursts, len(times), out_dir, on_progress, first_number)
+
+
+def _time_of_frame(decoder: Decoder, time_sec: float) -> float:
+    """The time of the frame at a time, or of the last one before it. Raises VideoError."""
+    half = 0.5 / decoder.info.fps
+    for start, end in ((time_sec - half, None), (time_sec - LAST_FRAME_SEC, time_sec + half)):
+        frames = decoder.read(max(0.0, start), end, scale=scenery.PICTURE_HEIGHT_PX / decoder.info.height)
+        found = (
+            next(frames, None) if end is None else max(frames, key=lambda item: item.time_sec, default=None)
+        )
+        if found is not None:
+            return found.time_sec
+    raise VideoError("VIDEO_RANGE_EMPTY", f"the video has no frame at {time_sec} s")
+
+
+def _shown(
+    bursts: "_Bursts", count: int, out_dir: Path, on_progress: Progress, first_number: int = 1
+) -> list[PreviewFrame]:
+    """The frames of the bursts, numbered and written."""
+    frames = []
+    for done, (frame, tracks) in enumerate(bursts, start=1):
+        frames.append(_write(first_number + done - 1, frame, tracks, out_dir))
+        on_progress(LOOKING + (1 - LOOKING) * (done / count), f"frame {done} of {count}")
+    return frames
 
 
 def sampled_parts(settings: PreviewSettings, duration_sec: float, fps: float) -> list[tuple[float, float]]:
@@ -197,16 +251,21 @@ def _check_footage(pictures: Sequence[Image]) -> None:
 class _Bursts:
     """Iterates over (chosen frame, its tracks), in the order of time."""
 
-    def __init__(self, decoder: Decoder, looks: Sequence[Sequence[Look]], detector: Detector) -> None:
+    def __init__(
+        self,
+        decoder: Decoder,
+        times: Sequence[float],
+        glances: Sequence[Glance],
+        detector: Detector,
+        first_id: int = 1,
+    ) -> None:
+        """times: of the frames to show, in order. glances: what is known of the video as a whole."""
         self._decoder, self._detector = decoder, detector
         self._fps = decoder.info.fps
-        self._next_id = 1
-        everything = [look for part in looks for look in part]
-        self._times = [moments.choose(part, everything).time_sec for part in looks]
-        self._scenery = Scenery.of(
-            [look.picture for look in everything], [look.time_sec for look in everything]
-        )
-        self._football = np.mean([look.pitch for look in everything]) >= MIN_PITCH_SHARE
+        self._next_id = first_id
+        self._times = times
+        self._scenery = Scenery.of([seen.picture for seen in glances], [seen.time_sec for seen in glances])
+        self._football = np.mean([seen.pitch for seen in glances]) >= MIN_PITCH_SHARE
 
     def __iter__(self) -> Iterator[tuple[Frame, list[PreviewTrack]]]:
         reach_sec = (BURST_SIDE + 0.5) / self._fps

@@ -18,7 +18,7 @@ import httpx
 import structlog
 
 from playerscore import names, sources
-from playerscore.tasks import GRACE_SECONDS, AnalysisTask, Failure, PreviewTask
+from playerscore.tasks import GRACE_SECONDS, AnalysisTask, Failure, FurtherTask, PreviewTask
 from playerscore_worker import pod, trust
 from playerscore_worker.pod import CHECKPOINT_SUFFIX, Pod, checkpoint_file
 from playerscore_worker.settings import ReportSettings
@@ -30,7 +30,10 @@ PROGRESS_SECONDS: Final = 5.0
 LAST_SECONDS: Final = GRACE_SECONDS - 10.0
 """What a pod that is being stopped has left for reports; the rest is for leaving a word about what was lost."""
 MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
+JSON_PATCH: Final = {"Content-Type": "application/json-patch+json"}
 RETRYABLE: Final = frozenset({429, 500, 502, 503, 504})
+ASKED: Final = "/status/preview/asked_sec"
+FRAMES_END: Final = "/status/preview/frames/-"
 CONFLICT: Final = frozenset({409})
 FENCED: Final = frozenset({401, 403, 404})
 INHERIT_SECONDS: Final = 60.0
@@ -46,7 +49,9 @@ class Fenced(Exception):  # noqa: N818 - an outcome, not a failure
 class Reporter:
     """One pod's way outside."""
 
-    def __init__(self, task: PreviewTask | AnalysisTask, files: Pod, settings: ReportSettings) -> None:
+    def __init__(
+        self, task: PreviewTask | FurtherTask | AnalysisTask, files: Pod, settings: ReportSettings
+    ) -> None:
         self.task = task
         self.files = files
         self.settings = settings
@@ -146,11 +151,11 @@ class Reporter:
 
     def _outcome(self) -> bool:
         """Report the preview or the result once it is there; a preview only with all of its pictures."""
-        if isinstance(self.task, PreviewTask):
+        if not isinstance(self.task, AnalysisTask):
             if not self.files.preview.exists():
                 return False
             if self._frames():
-                self._patch({"preview": pod.read(self.files.preview)})
+                self._previewed(pod.read(self.files.preview))
             return True
         if not self.files.result.exists():
             return False
@@ -158,9 +163,23 @@ class Reporter:
         log.info("result written")
         return True
 
+    def _previewed(self, made: Any) -> None:
+        """Write the preview; further frames come behind those that are there, once, even if an answer is lost."""
+        if not isinstance(self.task, FurtherTask):
+            self._patch({"preview": made})
+            return
+        before, asked = [_plain(times) for times in (self.task.asked_sec, self.task.at_sec)]
+        operations = [{"op": "test", "path": ASKED, "value": before or None}]
+        operations += [{"op": "add", "path": FRAMES_END, "value": frame} for frame in made]
+        operations += [{"op": "add", "path": ASKED, "value": before + asked}]
+        self._send_status("further frames", operations, JSON_PATCH)
+        log.info("further frames written", count=len(made))
+
     def _progress(self, progress: dict[str, Any]) -> None:
-        """At most every five seconds, and only when it says something new."""
+        """At most every five seconds, and only when it says something new. Of further frames none is told."""
         at, text = self._told
+        if isinstance(self.task, FurtherTask):
+            return
         if time.monotonic() - at < PROGRESS_SECONDS or str(progress) == text:
             return
         self._told = (time.monotonic(), str(progress))
@@ -295,17 +314,21 @@ class Reporter:
 
     def _patch(self, status: dict[str, Any], *, patient: bool = True) -> None:
         """Merge-patch the job's status. Raises Fenced; a lost progress is not worth waiting for."""
+        self._send_status(", ".join(status), {"status": status}, MERGE_PATCH, patient=patient)
+
+    def _send_status(self, what: str, body: Any, kind: dict[str, str], *, patient: bool = True) -> None:
+        """Patch the status subresource. Raises as `_patch`."""
         url = (
             f"/apis/{names.API_VERSION}/namespaces/{self.task.namespace}/"
             f"{names.JOB_PLURAL}/{self.task.name}/status"
         )
         headers = {
             "Authorization": f"Bearer {self.settings.kube_token_file.read_text().strip()}",
-            **MERGE_PATCH,
+            **kind,
         }
 
         def send() -> httpx.Response:
-            return self.kube.patch(url, json={"status": status}, headers=headers)
+            return self.kube.patch(url, json=body, headers=headers)
 
         if patient:
             answer = self._patiently(send, RETRYABLE | CONFLICT)
@@ -322,9 +345,7 @@ class Reporter:
             raise Fenced(f"{answer.status_code}: {answer.text[:300]}")
         if answer.is_error:
             code = "CLUSTER_UNAVAILABLE" if answer.status_code in RETRYABLE else "WORKER_FAILED"
-            text = (
-                f"The API server does not take {', '.join(status)}: {answer.status_code} {answer.text[:300]}"
-            )
+            text = f"The API server does not take {what}: {answer.status_code} {answer.text[:300]}"
             self._lost(code, text)
 
     def _patiently(self, send: Any, retried: frozenset[int] = RETRYABLE) -> httpx.Response:
@@ -344,6 +365,11 @@ class Reporter:
 
     def _out_of_time(self) -> bool:
         return self.stop_at is not None and time.monotonic() > self.stop_at
+
+
+def _plain(times: list[float]) -> list[float]:
+    """Whole numbers as the API server stores them: a JSON patch's `test` compares what is written."""
+    return [int(time_sec) if time_sec == int(time_sec) else time_sec for time_sec in times]
 
 
 def _described(path: Path, media: str) -> dict[str, Any]:

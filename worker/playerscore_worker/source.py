@@ -19,7 +19,7 @@ import httpx
 
 from playerscore.errors import SourceError, VideoError
 from playerscore.sources import VIDEO_FIELD, denied, file_field
-from playerscore.tasks import AnalysisTask, PreviewTask
+from playerscore.tasks import AnalysisTask, FurtherTask, PreviewTask
 from playerscore_worker import trust
 
 MAX_REDIRECTS: Final = 3
@@ -209,7 +209,7 @@ class Footage(NamedTuple):
         return hashlib.sha256("\n".join(self.digests).encode()).hexdigest()
 
 
-def check_digest(task: PreviewTask | AnalysisTask, footage: Footage) -> None:
+def check_digest(task: PreviewTask | FurtherTask | AnalysisTask, footage: Footage) -> None:
     """That the bytes are the pinned ones. Raises VideoError VIDEO_CHANGED."""
     pinned = [(task.video_sha256, footage.sha256, "the preview's digest")]
     for number, (file, sha256) in enumerate(zip(task.video.files, footage.digests, strict=True)):

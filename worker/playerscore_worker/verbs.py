@@ -19,7 +19,7 @@ import structlog
 from playerscore import sources
 from playerscore.errors import PlayerscoreError, SourceError, VideoError, WorkerError
 from playerscore.resources import Weights
-from playerscore.tasks import AnalysisTask, PodTask, PreviewTask
+from playerscore.tasks import AnalysisTask, FurtherTask, PodTask, PreviewTask
 from playerscore_worker import container, pod, source
 from playerscore_worker.cpus import cpu_limit
 from playerscore_worker.pod import Pod
@@ -154,9 +154,14 @@ def _address(offer: Offer) -> str:
 
 def preview(files: Pod) -> None:
     """Sample, detect, track."""
-    from playerscore_worker.work import run_preview
+    from playerscore_worker.work import run_further, run_preview
 
     task = pod.task()
+    if isinstance(task, FurtherTask):
+        added = run_further(task, files.video, files.frames, _progress(files), _weights(task, files))
+        pod.write(files.preview, [frame.model_dump(mode="json", by_alias=True) for frame in added])
+        pod.write(files.done, {})
+        return
     if not isinstance(task, PreviewTask):
         raise WorkerError("WORKER_FAILED", "preview needs a preview task")
     status = run_preview(task, _fetched(files), files.frames, _progress(files), _weights(task, files))

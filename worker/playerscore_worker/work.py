@@ -21,7 +21,7 @@ from playerscore.resources import (
     TrackBox,
     VideoInfo,
 )
-from playerscore.tasks import AnalysisTask, PodTask, PreviewTask
+from playerscore.tasks import AnalysisTask, FurtherTask, PodTask, PreviewTask
 from playerscore_worker import artifacts, clip, contact_sheet, signals, target
 from playerscore_worker.checkpoints import Checkpoints, key_of
 from playerscore_worker.cpus import cpu_limit
@@ -32,7 +32,7 @@ from playerscore_worker.frames import Decoder, Limits, Part
 from playerscore_worker.pitch import files as football_files
 from playerscore_worker.pitch import metrics as football_metrics
 from playerscore_worker.pitch.measuring import Measured, measured
-from playerscore_worker.preview import PreviewFrame, PreviewSettings, PreviewTrack, make_preview
+from playerscore_worker.preview import PreviewFrame, PreviewSettings, PreviewTrack, add_frames, make_preview
 from playerscore_worker.settings import ArtifactSettings
 from playerscore_worker.source import Footage
 
@@ -107,6 +107,16 @@ def run_preview(
         parts=_parts(footage, made.video.starts_sec),
     )
     return PreviewStatus(video=info, frames=[_frame(task.name, frame) for frame in made.frames])
+
+
+def run_further(
+    task: FurtherTask, video: Path, folder: Path, on_progress: Progress, weights: Path | None = None
+) -> list[Frame]:
+    """Write the JPEGs of further frames into `folder` and return what is added to the preview. Raises VideoError."""
+    detector = _detector(task.detector, weights)
+    first, first_id = task.first_number, task.first_track_id
+    made = add_frames(video, task.at_sec, first, first_id, detector, folder, on_progress, _limits(task))
+    return [_frame(task.name, frame) for frame in made]
 
 
 def run_analysis(

@@ -14,7 +14,7 @@ import numpy as np
 
 from playerscore_worker import grass
 from playerscore_worker.detectors import Detector
-from playerscore_worker.frames import Decoder, Image
+from playerscore_worker.frames import Decoder, Frame, Image
 from playerscore_worker.previewing import people, pyramid, ranking, scenery
 
 # The height of the reduced picture: at it the finest of these zooms looks at every pixel once.
@@ -32,13 +32,19 @@ FROZEN_FACTOR: Final = 0.5
 
 
 @dataclass(frozen=True)
-class Look:
-    """What one moment shows."""
+class Glance:
+    """What one moment shows without anybody being looked for."""
 
     time_sec: float
     picture: Image
     """Reduced, for `scenery`."""
     pitch: bool
+
+
+@dataclass(frozen=True)
+class Look(Glance):
+    """What one moment shows."""
+
     followable: float
     """How many people could be followed from here."""
     detail: float
@@ -86,11 +92,23 @@ def _value(look: Look, usual_detail: float, others: Sequence[Look]) -> float:
     return look.followable * (0.5 + 0.5 * sharp) * (FROZEN_FACTOR if frozen else 1.0)
 
 
+def glance(decoder: Decoder, time_sec: float) -> Glance | None:
+    """The frame at a time; None where the video has none."""
+    frame = _reduced(decoder, time_sec)
+    if frame is None:
+        return None
+    return Glance(frame.time_sec, scenery.picture(frame.image), grass.pitch_mask(frame.image) is not None)
+
+
+def _reduced(decoder: Decoder, time_sec: float) -> Frame | None:
+    info = decoder.info
+    return next(decoder.read(time_sec - 0.5 / info.fps, None, scale=LOOK_HEIGHT_PX / info.height), None)
+
+
 def _look(decoder: Decoder, time_sec: float, detector: Detector) -> Look | None:
     """The frame at a time; None where the video has none."""
     info = decoder.info
-    frames = decoder.read(time_sec - 0.5 / info.fps, None, scale=LOOK_HEIGHT_PX / info.height)
-    frame = next(frames, None)
+    frame = _reduced(decoder, time_sec)
     if frame is None:
         return None
     mask = grass.pitch_mask(frame.image)
