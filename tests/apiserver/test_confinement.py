@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from builders import make_preview, make_result, manifest
+from builders import make_frame, make_preview, make_result, make_track, manifest
 from chart import NAMESPACE as SYSTEM
 from chart import render
 from controlplane import ControlPlane
@@ -45,6 +45,12 @@ RUNNING = {
 }
 PREVIEWED = RUNNING | {"preview": PREVIEW}
 PREVIEWING = RUNNING | {"run": {"previewAttempt": 2}, "progress": {"step": "EXTRACTING_PREVIEW"}}
+ASKING = {
+    "observedGeneration": 1,
+    "run": {"previewAttempt": 2, "previewAsked": [30, 31.5]},
+    "progress": {"step": "WAITING_FOR_PLAYER"},
+    "preview": PREVIEW,
+}
 SUCCEEDED = [dict(RUNNING["conditions"][0], type="Succeeded", reason="Forged")]  # type: ignore[index]
 MERGE, JSON_PATCH, APPLY = "merge-patch+json", "json-patch+json", "apply-patch+yaml"
 
@@ -192,6 +198,65 @@ ALLOWED: dict[str, tuple[Json, str, Json]] = {
     "the analysis' pod of a job without a preview": (RUNNING, "2", {"result": RESULT}),
     "a pod of a tenth attempt": (PREVIEWED | {"run": {"attempt": 10}}, "10", {"result": RESULT}),
 }
+
+
+def added(*numbers: int, first: int = 10, name: str = "{name}", time_sec: float = 30.0) -> list[Json]:
+    """Further frames of those numbers, with a person of a new id on each."""
+    frames = [
+        make_frame(number, [make_track(first + number)], name="match-1", time_sec=time_sec)
+        for number in numbers
+    ]
+    return [
+        manifest(frame) | {"frame_key": frame.frame_key.replace("match-1", name).replace("{name}", "%s")}
+        for frame in frames
+    ]
+
+
+def extended(*frames: Json, asked: tuple[float, ...] = (30, 31.5), **changes: Any) -> Json:
+    """The preview with those frames behind its own."""
+    whole = {"frames": [*PREVIEW["frames"], *frames], "asked_sec": list(asked)}
+    return {"preview": PREVIEW | whole | changes}
+
+
+FIRST = PREVIEW["frames"][0]
+EXTENDED: dict[str, Json] = {
+    "two frames for two times": extended(*added(4, 5)),
+    "one frame for two times": extended(*added(4)),
+    "no frame, because one that is there shows it": extended(),
+}
+NOT_EXTENDED: dict[str, Json] = {
+    "without saying for which times": extended(*added(4, 5), asked=()),
+    "for other times": extended(*added(4, 5), asked=(30, 99)),
+    "for one of two times": extended(*added(4), asked=(30,)),
+    "with a number left out": extended(*added(4, 6)),
+    "with the numbers the other way round": extended(*added(5, 4)),
+    "with a number twice": extended(*added(4), *added(4, first=20)),
+    "with another job's frame": extended(*added(4, name="other")),
+    "with somebody who was seen before": extended(*added(4, first=5)),
+    "of another video": extended(*added(4), video=PREVIEW["video"] | {"sha256": "c" * 64}),
+    "and takes a frame away": {
+        "preview": PREVIEW | {"frames": [*PREVIEW["frames"][1:], *added(4)], "asked_sec": [30, 31.5]}
+    },
+    "and changes a frame": {
+        "preview": PREVIEW
+        | {
+            "frames": [FIRST | {"time_sec": 1.5}, *PREVIEW["frames"][1:], *added(4)],
+            "asked_sec": [30, 31.5],
+        }
+    },
+    "and moves somebody": {
+        "preview": PREVIEW
+        | {
+            "frames": [FIRST | {"tracks": FIRST["tracks"][:1]}, *PREVIEW["frames"][1:], *added(4)],
+            "asked_sec": [30, 31.5],
+        }
+    },
+    "before the others": {
+        "preview": PREVIEW | {"frames": [*added(4), *PREVIEW["frames"]], "asked_sec": [30, 31.5]}
+    },
+    "and forgets the preview": {"preview": None},
+    "and tells progress": extended(*added(4)) | {"progress": {"percent": 50}},
+}
 WHOSE = "a worker reports only into its own ScoringJob"
 SEALED = "its status is sealed"
 ONCE = "the preview is written once"
@@ -286,6 +351,91 @@ def test_a_worker_writes_nothing_else(
     assert refused(answer), answer.text
     assert why in answer.text
     assert job.read() == before
+
+
+# --- further frames -------------------------------------------------------------------------------------------
+
+
+def named(status: Json, job: Job) -> Json:
+    """With the job's own name in the keys of new frames."""
+    filled: Json = json.loads(json.dumps(status).replace("%s", job.name))
+    return filled
+
+
+@pytest.mark.parametrize("status", EXTENDED.values(), ids=EXTENDED)
+def test_a_further_run_adds_frames_once(server: Server, status: Json) -> None:
+    job = make_job(server, ASKING)
+    status = named(status, job)
+
+    assert job.write("p2", {"status": status}).status_code == 200
+    assert job.read()["status"]["preview"] == status["preview"]
+    assert job.write("p2", {"status": status}).status_code == 200, "a repeat after a lost answer"
+    more = named({"preview": status["preview"] | {"frames": [*status["preview"]["frames"], *added(6)]}}, job)
+    assert refused(job.write("p2", {"status": more}))
+
+
+@pytest.mark.parametrize("status", NOT_EXTENDED.values(), ids=NOT_EXTENDED)
+def test_a_further_run_changes_nothing_that_is_there(server: Server, status: Json) -> None:
+    job = make_job(server, ASKING)
+    before = job.read()
+
+    answer = job.write("p2", {"status": named(status, job)})
+
+    assert refused(answer), answer.text
+    assert job.read() == before
+
+
+STRANGERS: dict[str, tuple[Json, str]] = {
+    "the run before it": (ASKING, "p1"),
+    "a run to come": (ASKING, "p3"),
+    "a run whose times were taken back": (ASKING | {"run": {"previewAttempt": 2}}, "p2"),
+    "a run when an attempt is launched": (ASKING | {"run": ASKING["run"] | {"attempt": 1}}, "p2"),
+    "the analysis": (ASKING | {"run": ASKING["run"] | {"attempt": 1}}, "1"),
+}
+
+
+@pytest.mark.parametrize(("state", "part"), STRANGERS.values(), ids=STRANGERS)
+def test_nobody_else_adds_frames(server: Server, state: Json, part: str) -> None:
+    job = make_job(server, state)
+
+    assert refused(job.write(part, {"status": named(extended(*added(4, 5)), job)}))
+
+
+def test_frames_are_added_by_a_json_patch_once_and_again(server: Server) -> None:
+    job = make_job(server, ASKING)
+    frames = named({"x": added(4, 5, 6)}, job)["x"]
+
+    def operations(before: list[float] | None, asked: list[float], *made: Json) -> list[Json]:
+        path = "/status/preview/asked_sec"
+        adds = [{"op": "add", "path": "/status/preview/frames/-", "value": frame} for frame in made]
+        guard = {"op": "test", "path": path, "value": before}
+        return [guard, *adds, {"op": "add", "path": path, "value": [*(before or []), *asked]}]
+
+    assert job.write("p2", operations(None, [30, 31.5], *frames[:2]), JSON_PATCH).status_code == 200
+    assert job.write("p2", operations(None, [30, 31.5], *frames[:2]), JSON_PATCH).status_code == 422
+    job.set({"run": {"previewAttempt": 3, "previewAsked": [32]}})
+    assert job.write("p3", operations([30, 31.5], [32], frames[2]), JSON_PATCH).status_code == 200
+
+    preview = job.read()["status"]["preview"]
+    assert preview["frames"] == [*PREVIEW["frames"], *frames]
+    assert preview["asked_sec"] == [30, 31.5, 32]
+
+
+def test_sixteen_frames_full_of_people_are_judged_and_more_are_not_taken(server: Server) -> None:
+    crowd = [make_track(number) for number in range(1, 49)]
+    full = [manifest(make_frame(number, crowd)) for number in range(1, 16)]
+    job = make_job(server, ASKING | {"preview": PREVIEW | {"frames": full}})
+    people = [make_track(100 + number) for number in range(48)]
+    last = [
+        manifest(make_frame(number, people, name=job.name, time_sec=30.0 + number)) for number in (16, 17)
+    ]
+
+    def write(frames: list[Json]) -> httpx.Response:
+        preview = PREVIEW | {"frames": [*full, *frames], "asked_sec": [30, 31.5]}
+        return job.write("p2", {"status": {"preview": preview}})
+
+    assert write(last).status_code == 422
+    assert write(last[:1]).status_code == 200
 
 
 def test_the_whole_status_cannot_be_wiped(server: Server) -> None:
