@@ -115,6 +115,12 @@ _PICKED: Final = flow.pick(_NEW, _PREVIEWED, FRAME, TRACK).spec
 _CONFIRMED: Final = flow.confirm(_PICKED, _PREVIEWED, bbox=BBox(**BOX)).spec
 _QUEUED: Final = flow.enqueue(_CONFIRMED, _PREVIEWED).spec
 
+_EXTENDING: Final = _condition(
+    "PreviewReady", "True", "PreviewExtending", "1 frames to pick from. Further frames are being made"
+)
+ASKED: Final = _flat(
+    _NEW, ScoringJobStatus.model_validate({"preview": PREVIEW.model_dump(), "conditions": [_EXTENDING]}), 1052
+)
 CREATED: Final = _flat(_NEW, None, 1041)
 PICKED: Final = _flat(_PICKED, _PREVIEWED, 1057)
 CONFIRMED: Final = _flat(_CONFIRMED, _PREVIEWED, 1063)
@@ -123,6 +129,7 @@ PITCHED: Final = _flat(_CONFIRMED, _PREVIEWED, 1065)
 PAUSED: Final = _flat(_CONFIRMED, _PREVIEWED, 1071)
 COMPLETED: Final = _flat(_QUEUED, _ENDED, 1188)
 PAGE: Final[Document] = {"items": [COMPLETED], "next": None}
+ELSEWHERE: Final[Document] = {"atSec": [3800, 3812.5]}
 PICK: Final[Document] = {"frame_key": FRAME, "track_id": TRACK}
 TARGET: Final[Document] = {"frame_key": FRAME, "time_sec": 1.2, "bbox": BOX}
 PITCH: Final[Document] = {

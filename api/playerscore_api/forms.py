@@ -9,6 +9,7 @@ from playerscore import lenient, steps
 from playerscore.errors import PlayerscoreError
 from playerscore.names import Step
 from playerscore.resources import (
+    MAX_FRAMES,
     Artifact,
     BBox,
     Condition,
@@ -72,6 +73,13 @@ class Confirmation(Judged):
     bbox: BBox | None = None
     force: bool = False
     """Waives the overlap with the picked track, for this box only."""
+
+
+class Elsewhere(Judged):
+    """Where else in the video to look."""
+
+    atSec: Annotated[list[Seconds], Field(min_length=1, max_length=MAX_FRAMES)]  # noqa: N815  # as in the spec
+    """At these times, seconds from the start of the video, frames are added to the preview."""
 
 
 class PitchForm(Pitch):

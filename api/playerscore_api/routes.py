@@ -20,6 +20,7 @@ from playerscore_api.forms import (
     Artifacts,
     Confirmation,
     Document,
+    Elsewhere,
     Job,
     JobPage,
     Judged,
@@ -252,6 +253,31 @@ async def _stepper(asked: TheJob, write: Writing, response: Response) -> Stepper
 
 
 Stepping = Annotated[Stepper, Depends(_stepper)]
+
+
+@router.post(
+    "/jobs/{job_id}/preview",
+    operation_id="lookElsewhere",
+    tags=["flow"],
+    responses=answers.job("Asked for", examples.ASKED)
+    | answers.refused(
+        "PREVIEW_NOT_READY", "PREVIEW_TIME_OUTSIDE", "PREVIEW_FULL", "JOB_LAUNCHED", *answers.STEP
+    ),
+)
+async def look_elsewhere(
+    body: Annotated[Elsewhere, Body(openapi_examples={"two moments": {"value": examples.ELSEWHERE}})],
+    stepping: Stepping,
+) -> Job:
+    """Ask for further preview frames, before the first launch: they are added behind those that are there.
+
+    A time that a frame shows already asks for nothing. Condition PreviewReady stays True; its reason is
+    PreviewExtending while the frames are made, or tells why they cannot be.
+    """
+
+    def step(spec: ScoringJobSpec, status: ScoringJobStatus) -> flow.Change:
+        return flow.look_elsewhere(spec, status, body.atSec)
+
+    return await stepping.take(step, body, None)
 
 
 @router.post(

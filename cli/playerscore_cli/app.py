@@ -28,6 +28,7 @@ class Entry(NamedTuple):
 SECTIONS: Final[dict[str, dict[str, Entry]]] = {
     "The flow": {
         "create": Entry("objects", "Create a draft; its preview is made at once."),
+        "preview": Entry("steps", "Look elsewhere: add preview frames at other times of the video."),
         "pick": Entry("steps", "Choose the player; drafts the target."),
         "confirm": Entry("steps", "Confirm where the player is."),
         "pitch": Entry(

@@ -17,6 +17,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 SECONDS_OF: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+MOMENT: Final = re.compile(r"(\d+:){0,2}\d+(\.\d+)?")
 
 
 class DryRun(StrEnum):
@@ -52,6 +53,23 @@ class Duration(click.ParamType[float]):
         if re.fullmatch(r"\d+(\.\d+)?", value):
             return float(value)
         return self.fail(f"{value!r} is no duration; for example 90, 30s, 1h30m", param, ctx)
+
+
+class Moment(click.ParamType[float]):
+    """A time of the video: seconds, or minutes and seconds as a player shows them."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds from the start of the video."""
+        if isinstance(value, int | float):
+            return float(value)
+        if not MOMENT.fullmatch(value):
+            return self.fail(f"{value!r} is no time; for example 3800, 63:20, 1:03:20.5", param, ctx)
+        seconds = 0.0
+        for part in value.split(":"):
+            seconds = 60 * seconds + float(part)
+        return seconds
 
 
 class JobName(click.ParamType[str]):

@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 
 import click
 
-from playerscore import steps
-from playerscore.errors import PlayerscoreError
+from playerscore import further, steps
+from playerscore.errors import FlowError, PlayerscoreError
 from playerscore.names import FINISHED, ConditionType, Reason, Step
 from playerscore_cli import console, output
 from playerscore_cli.cluster import PASSING, WATCH_SECONDS, Cluster
@@ -41,11 +41,9 @@ def preview_is_there(job: Json) -> bool:
 
 def has_stopped(job: Json) -> bool:
     """Whether a suspended job is seen as such by the operator, and no attempt of it runs; or has completed first."""
-    status = job.get("status") or {}
-    seen = status.get("observedGeneration", -1) >= job["metadata"].get("generation", 0)
     running = steps.condition(parsed(job).status, ConditionType.RUNNING)
     rests = running is None or running.reason == Reason.SUSPENDED or step_of(job) is Step.COMPLETED
-    return seen and rests
+    return _is_seen(job) and rests
 
 
 def has_condition(kind: str, wanted: str) -> Callable[[Json], bool]:
@@ -91,6 +89,29 @@ def wait_for(cluster: Cluster, name: str, what: str, timeout: float) -> Json:
     """Wait for a job with a bar that tells its step. Raises PlayerscoreError."""
     with console.progress(name) as tell:
         return until(cluster, name, goal_of(what), timeout, lambda job: _tell(tell, job))
+
+
+def wait_for_frames(cluster: Cluster, name: str, at_sec: list[float], timeout: float) -> Json:
+    """Wait until the preview has frames for these times. Raises PlayerscoreError, also for what keeps them away."""
+    return until(cluster, name, Goal("have its further frames", lambda job: _shows(job, at_sec)), timeout)
+
+
+def _shows(job: Json, at_sec: list[float]) -> bool:
+    known = parsed(job)
+    preview = known.status.preview if known.status else None
+    if known.status is None or preview is None:
+        return False
+    if all(further.is_answered(preview, time_sec) for time_sec in at_sec):
+        return True
+    if _is_seen(job) and (why := further.failure(known.spec, known.status)):
+        raise FlowError(why.reason, why.message, field=why.field)
+    return False
+
+
+def _is_seen(job: Json) -> bool:
+    """Whether the operator has looked at the present spec."""
+    seen: int = (job.get("status") or {}).get("observedGeneration", -1)
+    return seen >= int(job["metadata"].get("generation", 0))
 
 
 def _tell(tell: console.Tell, job: Json) -> None:

@@ -6,11 +6,10 @@ that one step means the same through every door. They judge with `admission`, he
 
 from typing import Any, NamedTuple
 
-from playerscore import admission, coherence, edits, further, steps
-from playerscore.errors import CATALOGUE, FlowError
+from playerscore import admission, coherence, edits, further
+from playerscore.errors import FlowError
 from playerscore.geometry import Box
 from playerscore.landmarks import Format
-from playerscore.names import ConditionType
 from playerscore.resources import (
     MAX_FRAMES,
     MAX_MOMENTS,
@@ -60,9 +59,10 @@ def look_elsewhere(spec: ScoringJobSpec, status: ScoringJobStatus | None, at_sec
     preview, settings = _preview(status), spec.preview or PreviewSettings()
     if settings.disabled:
         raise FlowError("INVALID", "spec.preview.disabled is set", field="atSec")
-    failed = _failed_times(status)
-    if again := next((time_sec for time_sec in at_sec if time_sec in failed), None):
-        raise _failure(status, again)
+    failed = further.given_up(status)
+    why = further.failure(spec, status) if status else None
+    if why and any(time_sec in failed for time_sec in at_sec):
+        raise FlowError(why.reason, why.message, field=why.field)
     given_up = [t for t in settings.at_sec or [] if t in failed or t >= preview.video.duration_sec]
     kept = [time_sec for time_sec in settings.at_sec or [] if time_sec not in given_up]
     new = [t for t in dict.fromkeys(at_sec) if t not in kept and not further.is_answered(preview, t)]
@@ -73,21 +73,6 @@ def look_elsewhere(spec: ScoringJobSpec, status: ScoringJobStatus | None, at_sec
         raise FlowError("PREVIEW_FULL", f"at most {MAX_FRAMES} times can be asked for", field=further.FIELD)
     changed = settings.model_copy(update={"at_sec": wanted})
     return _judged(spec, spec.model_copy(update={"preview": changed}), status)
-
-
-def _failed_times(status: ScoringJobStatus | None) -> list[float]:
-    """The times that the last run of the preview was given and could not add frames for."""
-    run = status.run if status else None
-    if run is None or run.preview_failed is None or run.preview_failed != run.preview_attempt:
-        return []
-    return run.preview_asked or []
-
-
-def _failure(status: ScoringJobStatus | None, time_sec: float) -> FlowError:
-    told = steps.condition(status, ConditionType.PREVIEW_READY)
-    code = told.reason if told is not None and told.reason in CATALOGUE else "WORKER_FAILED"
-    text = told.message if told is not None else f"No frame could be added at {further.said(time_sec)} s"
-    return FlowError(code, text, field=further.FIELD)
 
 
 def pick(spec: ScoringJobSpec, status: ScoringJobStatus | None, frame_key: str, track_id: int) -> Change:

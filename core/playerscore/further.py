@@ -6,9 +6,10 @@ answered when frames were added for it, or when a frame shows that very moment.
 
 from typing import Final
 
-from playerscore import edits
+from playerscore import edits, steps
 from playerscore.edits import State, Violation
-from playerscore.names import Reason
+from playerscore.errors import CATALOGUE
+from playerscore.names import ConditionType, Reason
 from playerscore.resources import MAX_FRAMES, PreviewStatus, ScoringJobSpec, ScoringJobStatus
 
 FIELD: Final = "spec.preview.atSec"
@@ -69,6 +70,27 @@ def judge(old: ScoringJobSpec, new: ScoringJobSpec, status: ScoringJobStatus | N
         return [Violation(Reason.JOB_LAUNCHED, FIELD, why)]
     found = refusal(new, status.preview) if status is not None and status.preview is not None else None
     return [found] if found else []
+
+
+def given_up(status: ScoringJobStatus | None) -> list[float]:
+    """The times for which the last run of the preview was to add frames and could not, seconds."""
+    run = status.run if status else None
+    return (run.preview_asked or []) if run is not None and run.preview_failed is not None else []
+
+
+def failure(spec: ScoringJobSpec, status: ScoringJobStatus) -> Violation | None:
+    """Why frames that are asked for do not come; None while they may, or when they are there."""
+    times = unanswered(spec, status.preview) if status.preview else []
+    if not times or status.preview is None:
+        return None
+    if edits.state(spec, status) is not State.NEVER_LAUNCHED:
+        return Violation(
+            Reason.JOB_LAUNCHED, FIELD, f"{FIELD}: an attempt was launched before the frames were there"
+        )
+    told = steps.condition(status, ConditionType.PREVIEW_READY)
+    if told is not None and set(given_up(status)) >= set(times):
+        return Violation(told.reason if told.reason in CATALOGUE else "WORKER_FAILED", FIELD, told.message)
+    return refusal(spec, status.preview)
 
 
 def said(seconds: float) -> str:

@@ -148,9 +148,11 @@ def test_the_last_track_of_the_last_frame_is_judged_within_the_budget(
 
 
 def test_the_largest_enqueue_costs_less_than_a_hundredth_of_the_budget() -> None:
-    found = costs(selection_policy(), [largest(coherent=True), largest(coherent=False)])
+    reviews = [largest(coherent=True), largest(coherent=False), largest(coherent=True, asking=True)]
+    found = costs(selection_policy(), reviews)
 
-    assert [item["allowed"] for item in found["verdicts"]] == [True, False]
+    assert [item["allowed"] for item in found["verdicts"]] == [True, False, False]
+    assert "PREVIEW_FULL" in found["verdicts"][2]["message"]
     for item in found["verdicts"]:
         assert item["matched"]
         assert item["validation_cost"] + item["message_cost"] < found["per_binding_budget"] / 100
@@ -205,6 +207,20 @@ MUTANTS = {
     ),
     "another video is taken": ("object.spec.video != variables.old.video", "false"),
     "another controller is taken": ("object.spec.?managedBy != variables.old.?managedBy", "false"),
+    "a time may be at the end": ("t >= variables.duration", "t > variables.duration"),
+    "a seventeenth frame is taken": ("variables.unanswered.size() > 16", "variables.unanswered.size() > 17"),
+    "a frame that is there needs room": ("max() <= variables.near", "max() < 0.0"),
+    "a frame is near for longer": ("+ 0.001", "+ 0.02"),
+    "an answered time needs room": ("exists(a, double(a) == t)", "exists(a, false)"),
+    "to take a time back is judged": ("variables.times.exists(t, !(t in variables.before))", "true"),
+    "times are asked for while an attempt runs": (
+        "attempt.orValue(0) != 0 ? ['JOB_LAUNCHED",
+        "attempt.orValue(0) > 1 ? ['JOB_LAUNCHED",
+    ),
+    "times are asked for although no preview is wanted": (
+        "object.spec.?preview.?disabled.orValue(false) ? [] : object",
+        "false ? [] : object",
+    ),
     "coherence is said before readiness": (
         "variables.readiness + variables.coherence",
         "variables.coherence + variables.readiness",
@@ -252,7 +268,7 @@ PLACES = [
     dict(zip("xywh", box, strict=True))
     for box in [(0, 0, 1, 1), (0, 0, 1, 0.2), (0.25, 0.25, 0.125, 0.25), (0.25, 0.25, 0.125, 0.05)]
 ]
-VIDEO = {"sha256": "a" * 64, "bytes": 1, "duration_sec": 9, "fps": 25, "width": 9, "height": 9}
+VIDEO = {"sha256": "a" * 64, "bytes": 1, "duration_sec": 9.25, "fps": 25, "width": 9, "height": 9}
 EDITED = {
     "player_ref": 0.4,
     "target": 0.3,
@@ -262,6 +278,7 @@ EDITED = {
     "ttlSecondsAfterFinished": 0.1,
     "video": 0.05,
     "managedBy": 0.05,
+    "preview": 0.4,
 }
 """How often a write changes each field."""
 
@@ -298,7 +315,15 @@ class Dice:
         kept = self._some(0.9, player_ref=player, target=target) | self._some(0.5, ttlSecondsAfterFinished=60)
         video = {"uri": choice(["s3://a/b", "s3://a/c"])}
         managed = self._some(0.2, managedBy=choice(["example.com/one", "example.com/other"]))
-        return {"video": video, "suspend": self._often(0.6)} | free | kept | managed
+        return {"video": video, "suspend": self._often(0.6)} | free | kept | managed | self._asked()
+
+    def _asked(self) -> Any:
+        places = [0, 0.02, 0.0211, 1, 2.5, 7.0, 8.99, 9, 9.25, 80]
+        times = self._random.sample(places, self._random.randint(0, 6))
+        if self._often(0.3):
+            times = [1, *(3 + number / 4 for number in range(14))]
+        preview = self._some(0.9, atSec=times) | self._some(0.1, disabled=self._often(0.8))
+        return self._some(0.5, preview=preview)
 
     def _status(self) -> Any:
         choice, number = self._random.choice, self._random.randint
@@ -314,6 +339,7 @@ class Dice:
             "video": VIDEO,
             "frames": [{"frame_key": choice(FRAMES), "tracks": item, **size} for item in tracks],
         }
+        preview |= self._some(0.3, asked_sec=self._random.sample([1, 2.5, 7, 9], 2))
         run = self._some(0.7, attempt=number(0, 2), previewAttempt=1)
         return self._some(0.9, preview=preview) | self._some(
             0.5, run=run, progress={"step": str(choice([*names.Step]))}
@@ -346,6 +372,9 @@ def test_jobs_and_edits_at_random_are_judged_alike_word_for_word(seed: int) -> N
         "NOT_READY",
         "JOB_RUNNING",
         "JOB_FINISHED",
+        "JOB_LAUNCHED",
+        "PREVIEW_TIME_OUTSIDE",
+        "PREVIEW_FULL",
         "MANAGED_BY_IMMUTABLE",
         "another player",
     ):

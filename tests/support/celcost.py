@@ -17,7 +17,7 @@ from builders import (
 from controlplane import ensure_tools
 from playerscore.geometry import Box
 from playerscore.names import API_VERSION, JOB_KIND
-from playerscore.resources import MAX_FRAMES, MAX_TRACKS
+from playerscore.resources import MAX_ASKED, MAX_FRAMES, MAX_TRACKS
 
 Json = dict[str, Any]
 
@@ -43,8 +43,11 @@ def job(spec: Json, status: Json | None = None) -> Json:
     return whole | ({"status": status} if status else {})
 
 
-def largest(*, coherent: bool) -> Json:
-    """An enqueue of the largest job: the last track of the last frame is confirmed, on him or elsewhere."""
+def largest(*, coherent: bool, asking: bool = False) -> Json:
+    """An enqueue of the largest job: the last track of the last frame is confirmed, on him or elsewhere.
+
+    With `asking` as many further frames as there may be are asked for, for which there is no room.
+    """
     tracks = [make_track(number, HIM) for number in range(MAX_TRACKS)]
     frames = [make_frame(number, tracks) for number in range(1, MAX_FRAMES + 1)]
     status = {"preview": manifest(make_preview(frames))}
@@ -54,7 +57,11 @@ def largest(*, coherent: bool) -> Json:
             target=make_target(HIM if coherent else ELSEWHERE, MAX_FRAMES),
         )
     )
+    asked: Json = {}
+    if asking:
+        asked = {"preview": {"atSec": [15.5 - number / 16 for number in range(MAX_FRAMES)]}}
+        status["preview"]["asked_sec"] = [100.0 + number for number in range(MAX_ASKED)]
     return {
-        "object": job(spec | {"suspend": False}, status),
+        "object": job(spec | asked | {"suspend": False}, status),
         "oldObject": job(spec | {"suspend": True}, status),
     }

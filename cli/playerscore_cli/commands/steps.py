@@ -87,6 +87,43 @@ def _frame_of(job: ScoringJob, track_id: int) -> str:
 
 @click.command()
 @options.name_argument
+@click.option(
+    "--at",
+    "at_sec",
+    multiple=True,
+    required=True,
+    type=options.Moment(),
+    metavar="TIME",
+    help="Seconds, or like 63:20 or 1:03:20.5; may be repeated.",
+)
+@options.wait_options("when the frames are there")
+@options.dry_run_option
+@options.object_output
+@options.cluster_options
+def preview(
+    cluster: Cluster,
+    name: str,
+    at_sec: tuple[float, ...],
+    wait: bool,
+    timeout: float,
+    dry_run: DryRun,
+    form: Format,
+) -> None:
+    """Look elsewhere: add preview frames at other times of the video."""
+
+    def judge(job: ScoringJob) -> flow.Change:
+        return flow.look_elsewhere(job.spec, job.status, list(at_sec))
+
+    body, _ = change(cluster, name, judge, dry_run)
+    if wait and dry_run is DryRun.NONE:
+        from playerscore_cli.waiting import wait_for_frames
+
+        body = wait_for_frames(cluster, name, list(at_sec), timeout)
+    report(cluster, body, form, dry_run)
+
+
+@click.command()
+@options.name_argument
 @options.frame_option
 @click.option(
     "--time",

@@ -12,6 +12,7 @@ from builders import (
     PLAYER,
     PLAYER_BOX,
     make_bbox,
+    make_condition,
     make_frame,
     make_preview,
     make_ready_spec,
@@ -22,10 +23,10 @@ from builders import (
     make_track,
 )
 from mergepatch import patched
-from playerscore import flow, names
+from playerscore import flow, further, names
 from playerscore.errors import FlowError
 from playerscore.geometry import Box
-from playerscore.names import Step
+from playerscore.names import ConditionType, Step
 from playerscore.resources import PreviewSettings, ScoringJobSpec, ScoringJobStatus
 
 FRAME = names.frame_key(NAME, 1)
@@ -264,3 +265,96 @@ TREES = st.recursive(
 def test_the_patch_makes_the_new_of_the_old_and_is_empty_for_the_same(old: dict, new: dict) -> None:
     assert patched(old, flow.merge_patch(old, new)) == new
     assert flow.merge_patch(new, new) == {}
+
+
+# --- look elsewhere -----------------------------------------------------------------------------------
+
+
+def asked(*times: float, **settings: object) -> ScoringJobSpec:
+    return make_spec(preview=PreviewSettings(at_sec=list(times), **settings))
+
+
+def failed(*times: float, reason: str = "VIDEO_DECODE_FAILED") -> ScoringJobStatus:
+    """A preview whose last run was to add frames at these times, and could not."""
+    run = make_run(None, preview_attempt=2, preview_asked=list(times), preview_failed=2)
+    told = make_condition(ConditionType.PREVIEW_READY, "True", reason, "spec.preview.atSec: it is damaged")
+    return make_status(run=run, conditions=[told])
+
+
+def test_a_look_elsewhere_adds_to_the_times_and_keeps_the_other_settings() -> None:
+    change = flow.look_elsewhere(asked(7, frames=5), make_status(), [15.5, 9])
+
+    assert change.patch == {"preview": {"atSec": [7.0, 15.5, 9.0]}}
+    assert change.spec.preview == PreviewSettings(frames=5, at_sec=[7, 15.5, 9])
+
+
+@pytest.mark.parametrize(
+    ("spec", "times"),
+    [
+        pytest.param(make_spec(), [2.0], id="a frame shows it"),
+        pytest.param(make_spec(), [2.02, 0], id="frames are near enough"),
+        pytest.param(asked(7), [7.0], id="it is asked for"),
+    ],
+)
+def test_what_is_there_or_asked_for_asks_for_nothing(spec: ScoringJobSpec, times: list[float]) -> None:
+    assert flow.look_elsewhere(spec, make_status(), times).patch == {}
+
+
+def test_what_was_answered_is_not_asked_for_again() -> None:
+    preview = make_preview().model_copy(update={"asked_sec": [7.0]})
+
+    assert flow.look_elsewhere(asked(7), make_status(preview=preview), [7]).patch == {}
+
+
+ROOM = [9.0 + number / 4 for number in range(14)]
+REFUSED_LOOKS: dict[str, tuple[ScoringJobSpec, ScoringJobStatus, list[float], str]] = {
+    "before there is a preview": (make_spec(), ScoringJobStatus(), [7], "PREVIEW_NOT_READY"),
+    "where none is wanted": (asked(disabled=True), make_status(), [7], "INVALID"),
+    "behind the end": (make_spec(), make_status(), [7, 20], "PREVIEW_TIME_OUTSIDE"),
+    "more than there is room for": (make_spec(), make_status(), ROOM, "PREVIEW_FULL"),
+    "one more than there is room for": (asked(*ROOM[:13]), make_status(), [8.5], "PREVIEW_FULL"),
+    "after the launch": (make_spec(), RUNNING, [7], "JOB_LAUNCHED"),
+    "after the end": (make_spec(), ENDED, [7], "JOB_FINISHED"),
+    "what failed before": (asked(7), failed(7), [7], "VIDEO_DECODE_FAILED"),
+    "what failed before, in words of the cluster": (asked(7), failed(7, reason="Odd"), [7], "WORKER_FAILED"),
+}
+
+
+@pytest.mark.parametrize(("spec", "status", "times", "code"), REFUSED_LOOKS.values(), ids=REFUSED_LOOKS)
+def test_a_look_that_cannot_be_is_refused(
+    spec: ScoringJobSpec, status: ScoringJobStatus, times: list[float], code: str
+) -> None:
+    error = refused(flow.look_elsewhere, spec, status, times)
+
+    assert error.code == code
+    if code not in ("PREVIEW_NOT_READY", "INVALID"):
+        assert error.details["field"] == "spec.preview.atSec"
+
+
+def test_as_many_as_there_is_room_for_are_taken() -> None:
+    assert flow.look_elsewhere(make_spec(), make_status(), ROOM[:13]).patch
+
+
+def test_what_failed_or_never_can_be_is_forgotten_when_other_times_are_asked_for() -> None:
+    change = flow.look_elsewhere(asked(7, 8, 99), failed(7), [9])
+
+    assert change.spec.preview == PreviewSettings(at_sec=[8, 9])
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        pytest.param(make_status(), None, id="not begun"),
+        pytest.param(
+            make_status(run=make_run(None, preview_attempt=2, preview_asked=[7])), None, id="on its way"
+        ),
+        pytest.param(make_status(preview=make_preview([make_frame(1, time_sec=7.0)])), None, id="there"),
+        pytest.param(failed(7), "VIDEO_DECODE_FAILED", id="given up"),
+        pytest.param(failed(9), None, id="another was given up"),
+        pytest.param(RUNNING, "JOB_LAUNCHED", id="launched before"),
+    ],
+)
+def test_why_frames_do_not_come(status: ScoringJobStatus, code: str | None) -> None:
+    found = further.failure(asked(7), status)
+
+    assert (found.reason if found else None) == code

@@ -17,18 +17,20 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from builders import (
     ELSEWHERE,
     UID,
+    make_frame,
     make_player,
     make_preview,
     make_result,
     make_runtime,
     make_spec,
     make_target,
+    make_track,
     manifest,
 )
 from mergepatch import patched
-from playerscore import edits, steps
+from playerscore import edits, further, steps
 from playerscore.names import FINISHED, ConditionType, Step
-from playerscore.resources import Retry, ScoringJob, ScoringJobSpec
+from playerscore.resources import Retry, ScoringJob, ScoringJobSpec, ScoringJobStatus
 from playerscore_operator.decide import decide
 from playerscore_operator.observe import Observed, assemble
 from playerscore_operator.outcome import Decision
@@ -129,16 +131,25 @@ class Cluster(RuleBasedStateMachine):
         self.frozen: Json | None = None
         self.highest = (Step.EXTRACTING_PREVIEW, 1)
         self.operator_started = False
+        self.frames: list[Json] = []
+        self.was_launched = self.was_ready = False
 
-    @initialize(enqueued=strategies.booleans(), chosen=strategies.booleans(), preview=strategies.booleans())
-    def applied(self, enqueued: bool, chosen: bool, preview: bool) -> None:
-        """A draft, or all of it at once from Git, perhaps with nothing to judge by."""
+    @initialize(
+        enqueued=strategies.booleans(),
+        chosen=strategies.booleans(),
+        preview=strategies.booleans(),
+        shown=strategies.booleans(),
+    )
+    def applied(self, enqueued: bool, chosen: bool, preview: bool, shown: bool) -> None:
+        """A draft, or all of it at once from Git, perhaps with nothing to judge by, or with a preview from before."""
         changes: Json = {"suspend": not enqueued}
         if chosen:
             changes |= {"player_ref": make_player(), "target": make_target()}
         if not preview:
             changes["preview"] = {"disabled": True}
         self.store = Store(make_spec(**changes))
+        if preview and shown:
+            self.store.write_status({"run": {"previewAttempt": 1}, "preview": manifest(make_preview())})
 
     # --- the operator ------------------------------------------------------------------------------------
 
@@ -230,6 +241,15 @@ class Cluster(RuleBasedStateMachine):
     def suspends(self, suspend: bool) -> None:
         self.edit({"suspend": suspend})
 
+    @rule(
+        times=strategies.lists(strategies.sampled_from([2.0, 7.0, 9.0, 11.5, 99.0]), max_size=3, unique=True)
+    )
+    def looks_elsewhere(self, times: list[float]) -> None:
+        """Asks for frames at some times, or takes all of it back."""
+        known = self.store.body["spec"].get("preview", {}).get("disabled")
+        wanted = {"atSec": times or None} | ({"disabled": True} if known else {})
+        self.edit({"preview": wanted})
+
     @rule(seconds=strategies.integers(1, 900))
     def time_passes(self, seconds: int) -> None:
         self.store.now += timedelta(seconds=seconds)
@@ -301,11 +321,33 @@ class Cluster(RuleBasedStateMachine):
         run, step = status.run, status.progress.step if status.progress else None
         if run is None or step in FINISHED:
             return
-        if name == f"sj-{UID}-p{run.preview_attempt}" and status.preview is None:
-            self.store.write_status({"preview": manifest(make_preview())})
+        if name == f"sj-{UID}-p{run.preview_attempt}":
+            self.report_preview(status)
         if name == f"sj-{UID}-{run.attempt}":
             generation = int(pod["metadata"]["annotations"]["playerscore.dev/generation"])
             self.store.write_status({"result": manifest(make_result(generation=generation))})
+
+    def report_preview(self, status: ScoringJobStatus) -> None:
+        """The preview, or the frames that its run was asked for, behind those that are there."""
+        if status.preview is None:
+            self.store.write_status({"preview": manifest(make_preview())})
+        elif further.open_for(status):
+            assert status.run is not None
+            asked, frames = status.run.preview_asked or [], status.preview.frames
+            more = [
+                make_frame(number, [make_track(100 + number)], time_sec=time_sec)
+                for number, time_sec in enumerate(asked, start=len(frames) + 1)
+            ]
+            answered = [*(status.preview.asked_sec or []), *asked]
+            update = {"frames": [*frames, *more], "asked_sec": answered}
+            self.store.write_status({"preview": manifest(status.preview.model_copy(update=update))})
+
+    @rule()
+    def all_goes_well(self) -> None:
+        """A pod comes, runs, reports and ends before anybody looks."""
+        self.pods_come()
+        self.pods_run()
+        self.a_worker_ends(code=0, report=True, words=True)
 
     @rule()
     def terminating_pods_go(self) -> None:
@@ -341,6 +383,31 @@ class Cluster(RuleBasedStateMachine):
         assert len(working | live) <= 1, working | live
 
     @invariant()
+    def never_two_live_previews(self) -> None:
+        """Of one is heard late, another waits for it to be gone."""
+        ended = {name for name, job in self.store.jobs.items() if job["status"].get("conditions")}
+        live = {name for name in self.store.jobs if name.startswith(f"sj-{UID}-p")} - ended
+        assert len(live) <= 1, live
+
+    @invariant()
+    def frames_only_come_behind_frames_and_only_before_the_launch(self) -> None:
+        preview = self.store.body["status"].get("preview")
+        frames = preview["frames"] if preview else []
+        assert frames[: len(self.frames)] == self.frames
+        assert len(frames) <= 16
+        launched = bool((self.store.body["status"].get("run") or {}).get("attempt"))
+        assert not (launched and self.was_launched and self.frames and frames != self.frames)
+        self.frames, self.was_launched = frames, launched
+
+    @invariant()
+    def what_is_ready_stays_ready(self) -> None:
+        status = self.store.job.status
+        ready = steps.condition(status, ConditionType.PREVIEW_READY)
+        was = ready is not None and ready.status == "True"
+        assert was or not self.was_ready
+        self.was_ready = was
+
+    @invariant()
     def no_end_without_a_result_or_a_reason(self) -> None:
         status = self.store.job.status
         step = status.progress.step if status and status.progress else None
@@ -364,6 +431,8 @@ class Cluster(RuleBasedStateMachine):
         if status.get("progress", {}).get("step") not in FINISHED:
             return
         sealed = {key: value for key, value in status.items() if key != "observedGeneration"}
+        # Times may be taken back from `spec.preview.atSec` at any time, which the operator acknowledges.
+        sealed["conditions"] = [{**item, "observedGeneration": 0} for item in status["conditions"]]
         if self.frozen is None:
             self.frozen = deepcopy(sealed)
             self.at_end = len(self.store.launched)
