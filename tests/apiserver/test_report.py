@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,10 +11,19 @@ from typing import Any
 
 import pytest
 
-from builders import IMAGE, VIDEO_URI, make_preview, make_result, make_target, manifest
+from builders import (
+    IMAGE,
+    VIDEO_URI,
+    make_frame,
+    make_preview,
+    make_result,
+    make_target,
+    make_track,
+    manifest,
+)
 from controlplane import ControlPlane
 from playerscore.resources import Video, VideoPart
-from playerscore.tasks import AnalysisTask, PodTask, PreviewTask
+from playerscore.tasks import AnalysisTask, FurtherTask, PodTask, PreviewTask
 from playerscore_worker import pod
 from workerlab import Reporter
 
@@ -81,6 +91,12 @@ class Lab:
         plane.kubectl("create", "role", "worker", *rule)
         plane.kubectl("create", "rolebinding", "worker", "--role=worker", "--serviceaccount=default:worker")
 
+    def set_status(self, name: str, status: Json) -> None:
+        patch = json.dumps({"status": status})
+        self.plane.kubectl(
+            "patch", "scoringjob", name, "--subresource=status", "--type=merge", "--patch", patch
+        )
+
     def status(self, name: str) -> Json:
         found: Json = json.loads(self.plane.kubectl("get", "scoringjob", name, "-o", "json"))
         return dict(found.get("status") or {})
@@ -123,7 +139,7 @@ def start(lab: Lab, broker: Broker, tmp_path: Path) -> Iterator[Start]:
 @pytest.fixture
 def job(lab: Lab, request: pytest.FixtureRequest) -> str:
     """A fresh ScoringJob's name."""
-    name = request.node.name.replace("_", "-")[:60].strip("-")
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name)[:60].strip("-")
     body = {
         "apiVersion": "playerscore.dev/v1alpha1",
         "kind": "ScoringJob",
@@ -177,6 +193,56 @@ def write_result(reporter: Reporter) -> Json:
     result = manifest(make_result())
     pod.write(reporter.files.result, json.dumps(result))
     return result
+
+
+@pytest.mark.parametrize(
+    ("before", "at_sec", "stored"),
+    [(None, [7.0], [7]), ([7.0, 3812.5], [9, 0.25], [7, 3812.5, 9, 0.25])],
+    ids=["the first time", "a second time"],
+)
+def test_further_frames(
+    lab: Lab,
+    broker: Broker,
+    start: Start,
+    job: str,
+    before: list[float] | None,
+    at_sec: list[float],
+    stored: list[float],
+) -> None:
+    known = make_preview(name=job).model_copy(update={"asked_sec": before})
+    lab.set_status(job, {"preview": manifest(known)})
+    task = FurtherTask(
+        **common(job), at_sec=at_sec, first_number=4, first_track_id=50, asked_sec=before or []
+    )
+    reporter = start(task)
+    reporter.files.frames.mkdir()
+    (reporter.files.frames / "frame_0004.jpg").write_bytes(b"jpeg 4")
+    frame = manifest(make_frame(4, [make_track(50)], name=job, time_sec=at_sec[0]))
+    pod.write(reporter.files.progress, {"percent": 50, "message": "frame 1 of 1"})
+    pod.write(reporter.files.preview, [frame])
+    pod.write(reporter.files.done, {})
+
+    until(lambda: len(lab.status(job)["preview"]["frames"]) == 4)
+    status = lab.status(job)
+    assert status["preview"]["frames"] == [*manifest(known)["frames"], frame]
+    assert status["preview"]["asked_sec"] == stored
+    assert "progress" not in status
+    assert broker.taken[f"{works(job)}/frames/4"] == ("image/jpeg", b"jpeg 4")
+    assert reporter.stop() == 0
+
+
+def test_further_frames_that_are_there_already_are_not_added_again(lab: Lab, start: Start, job: str) -> None:
+    """After a lost answer, or by a run that is late."""
+    known = make_preview(name=job).model_copy(update={"asked_sec": [7.0]})
+    lab.set_status(job, {"preview": manifest(known)})
+    reporter = start(FurtherTask(**common(job), at_sec=[7.0], first_number=4, first_track_id=50))
+    pod.write(reporter.files.preview, [manifest(make_frame(4, [], name=job, time_sec=7.0))])
+    pod.write(reporter.files.done, {})
+
+    until(reporter.files.termination.exists)
+    assert lab.status(job)["preview"] == manifest(known)
+    assert "does not take further frames: 422" in pod.read(reporter.files.termination)["message"]
+    assert reporter.stop() == 0
 
 
 def test_preview(lab: Lab, broker: Broker, start: Start, job: str) -> None:

@@ -8,12 +8,13 @@ from typing import Any
 
 from builders import IMAGE
 from matches import Match
-from playerscore.resources import Analysis, BBox, PreviewSettings, PreviewStatus, Result, Target, Video
+from playerscore.resources import Analysis, BBox, Frame, PreviewSettings, PreviewStatus, Result, Target, Video
 from playerscore.tasks import (
     TASK_VARIABLE,
     TERMINATION_MESSAGE_BYTES,
     AnalysisTask,
     Failure,
+    FurtherTask,
     PodTask,
     PreviewTask,
 )
@@ -82,6 +83,28 @@ def test_a_preview_and_then_an_analysis(match: Match, tmp_path: Path) -> None:
     assert (result.generation, result.provenance.video_sha256) == (3, DIGEST)
     assert {"radar.png", "result.png"} <= {path.name for path in files.artifacts.iterdir()}
     assert pod.read(files.progress)["percent"] == 100
+
+
+def test_frames_are_added_to_a_preview(match: Match, tmp_path: Path) -> None:
+    files = fetched(tmp_path, match.video)
+    task = FurtherTask(**COMMON, at_sec=[2.0, 5.5], first_number=9, first_track_id=40)
+    assert run("preview", task, files) == 0
+
+    added = [Frame.model_validate(frame) for frame in pod.read(files.preview)]
+    assert [frame.frame_key for frame in added] == [f"jobs/match-1/frames/frame_{k:04d}.jpg" for k in (9, 10)]
+    assert [path.name for path in sorted(files.frames.iterdir())] == ["frame_0009.jpg", "frame_0010.jpg"]
+    assert min(track.track_id for frame in added for track in frame.tracks) >= 40
+    assert files.done.exists()
+
+
+def test_a_time_that_cannot_be_shown_is_bad_input(match: Match, tmp_path: Path) -> None:
+    files = fetched(tmp_path, match.video)
+    task = FurtherTask(**COMMON, at_sec=[2.0, 3800.0], first_number=9, first_track_id=40)
+
+    assert run("preview", task, files) == 42
+    said = Failure.model_validate_json(files.termination.read_text())
+    assert (said.code, said.message) == ("VIDEO_RANGE_EMPTY", "the video has no frame at 3800.0 s")
+    assert not files.preview.exists()
 
 
 def test_what_cannot_be_decoded_is_bad_input(tmp_path: Path) -> None:

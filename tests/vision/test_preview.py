@@ -17,7 +17,7 @@ from playerscore_clips.stadium import Stadium
 from playerscore_worker import artifacts
 from playerscore_worker.detectors import Detector
 from playerscore_worker.frames import Image
-from playerscore_worker.preview import PreviewResult, PreviewSettings, make_preview
+from playerscore_worker.preview import PreviewResult, PreviewSettings, add_frames, make_preview
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +121,52 @@ def test_an_id_on_two_frames_of_one_run_is_one_person(
     assert {len(who) for who in people.values()} == {1}
 
 
+def test_frames_are_added_at_the_asked_for_times(
+    match: Match, preview: PreviewResult, detector: Detector, tmp_path: Path
+) -> None:
+    duration = preview.video.duration_sec
+    # In no order, two of one moment, and one behind the last frame's own time.
+    asked = [6.013, 1.0, duration - 0.001, 1.01]
+    told: list[float] = []
+    added = add_frames(match.video, asked, 4, 700, detector, tmp_path, lambda share, _: told.append(share))
+
+    half = 0.5 / preview.video.fps + 0.001
+    assert [frame.number for frame in added] == [4, 5, 6]
+    for frame, wanted in zip(added, [1.0, 6.013, duration - half], strict=True):
+        assert abs(frame.time_sec - wanted) <= half
+    assert sorted(file.name for file in tmp_path.iterdir()) == [f"frame_000{k}.jpg" for k in (4, 5, 6)]
+    assert min(track.track_id for frame in added for track in frame.tracks) >= 700
+    assert told[-1] == pytest.approx(1)
+
+    pickable = picked = 0
+    for frame in added:
+        index = round(frame.time_sec * match.truth.fps)
+        for person_id in match.pickable(index):
+            box = match.box(person_id, index)
+            assert box is not None
+            pickable += 1
+            picked += any(iou(track.bbox, box) >= 0.5 for track in frame.tracks)
+    assert picked / pickable >= 0.95
+
+
+def test_a_frame_without_people_is_added_all_the_same(detector: Detector, tmp_path: Path) -> None:
+    """Somebody asked for this very moment, and may draw a box that no detector saw."""
+    file = filmed(empty_pitch, tmp_path)
+
+    (frame,) = add_frames(file, [2.0], 9, 1, detector, tmp_path / "frames", lambda *_: None)
+
+    assert (frame.number, frame.tracks) == (9, [])
+
+
+def test_a_time_that_has_no_frame_is_refused_and_named(
+    match: Match, detector: Detector, tmp_path: Path
+) -> None:
+    with pytest.raises(VideoError, match=r"no frame at 99.5 s") as refused:
+        add_frames(match.video, [1.0, 99.5], 4, 1, detector, tmp_path, lambda *_: None)
+
+    assert refused.value.code == "VIDEO_RANGE_EMPTY"
+
+
 def test_a_close_up_finds_its_people(detector: Detector, tmp_path: Path) -> None:
     near = render(tmp_path, seed=1021, seconds=2, person_px=230)
     preview = make_preview(near.video, PreviewSettings(frames=1), detector, tmp_path, lambda *_: None)
@@ -167,11 +213,9 @@ def cartoon(frames: int) -> Iterator[Image]:
         yield frame
 
 
-@pytest.mark.parametrize("scene", [empty_pitch, noise, still, cartoon])
-def test_a_video_without_people_is_refused(
-    scene: Callable[[int], Iterator[Image]], detector: Detector, tmp_path: Path
-) -> None:
-    file = tmp_path / "nobody.mp4"
+def filmed(scene: Callable[[int], Iterator[Image]], folder: Path) -> Path:
+    """Five seconds of it as a video."""
+    file = folder / "nobody.mp4"
     with av.open(str(file), "w") as container:
         pictures = list(scene(50))
         stream = container.add_stream("libx264", rate=10)
@@ -180,6 +224,14 @@ def test_a_video_without_people_is_refused(
         for picture in pictures:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "bgr24")))
         container.mux(stream.encode(None))
+    return file
+
+
+@pytest.mark.parametrize("scene", [empty_pitch, noise, still, cartoon])
+def test_a_video_without_people_is_refused(
+    scene: Callable[[int], Iterator[Image]], detector: Detector, tmp_path: Path
+) -> None:
+    file = filmed(scene, tmp_path)
 
     with pytest.raises(VideoError) as refused:
         make_preview(file, PreviewSettings(frames=1), detector, tmp_path, lambda share, message: None)

@@ -72,6 +72,8 @@ def test_no_other_token_is_a_workers(changes: dict[str, Any], code: str) -> None
 
 ARTIFACT = Artifact(name="radar.png", media_type="image/png", bytes=1, sha256="a" * 64)
 RUN = Run(attempt=2, preview_attempt=1)
+MORE = Run(preview_attempt=2, preview_asked=[7.0])
+ANSWERED = make_preview().model_copy(update={"asked_sec": [7.0]})
 
 
 @pytest.mark.parametrize(
@@ -94,6 +96,17 @@ RUN = Run(attempt=2, preview_attempt=1)
         ("p1", Purpose.ARTIFACTS, {"run": RUN}, False),
         ("p1", Purpose.FRAMES, {"run": RUN, "preview": make_preview()}, False),
         ("p1", Purpose.SOURCE, {"run": RUN, "preview": make_preview()}, False),
+        ("p2", Purpose.FRAMES, {"run": MORE, "preview": make_preview()}, True),
+        ("p2", Purpose.SOURCE, {"run": MORE, "preview": make_preview()}, True),
+        ("p1", Purpose.FRAMES, {"run": MORE, "preview": make_preview()}, False),
+        ("p2", Purpose.FRAMES, {"run": MORE, "preview": ANSWERED}, False),
+        (
+            "p2",
+            Purpose.FRAMES,
+            {"run": MORE.model_copy(update={"attempt": 1}), "preview": make_preview()},
+            False,
+        ),
+        ("p2", Purpose.ARTIFACTS, {"run": MORE, "preview": make_preview()}, False),
         ("2", Purpose.ARTIFACTS, {"run": RUN, "artifacts": [ARTIFACT]}, False),
         ("2", Purpose.SOURCE, {"run": RUN, "artifacts": [ARTIFACT]}, True),
     ],
@@ -140,3 +153,13 @@ def test_a_pod_has_one_job(namespace: str, uid: str) -> None:
     pods.check_job(known, "tenant-a", {"metadata": {"uid": UID}})
     with pytest.raises(PlayerscoreError, match="another ScoringJob"):
         pods.check_job(known, namespace, {"metadata": {"uid": uid}})
+
+
+@pytest.mark.parametrize(("number", "allowed"), [(1, False), (3, False), (4, True)])
+def test_the_picture_of_a_frame_that_is_there_never_changes(number: int, allowed: bool) -> None:
+    status = ScoringJobStatus(run=MORE, preview=make_preview())
+    if allowed:
+        pods.check_frame(status, number)
+        return
+    with pytest.raises(PlayerscoreError, match="no longer changes"):
+        pods.check_frame(status, number)
