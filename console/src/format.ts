@@ -8,6 +8,13 @@ export function clock(seconds: number, tenths = false): string {
   return h > 0 ? `${h}:${String(m).padStart(2, "0")}:${told}` : `${m}:${told}`;
 }
 
+/** The seconds of a time as a person writes it, `63:20`, `1:03:20.5` or `3800`; undefined where it is none. */
+export function seconds(text: string): number | undefined {
+  const plain = text.trim().replace(",", ".");
+  if (!/^(\d+:){0,2}\d+(\.\d+)?$/.test(plain)) return undefined;
+  return plain.split(":").reduce((sum, part) => 60 * sum + Number(part), 0);
+}
+
 export function size(bytes: number): string {
   const units = ["bytes", "KB", "MB", "GB"];
   let value = bytes;

@@ -2,11 +2,11 @@
 
 import { ApiError, type Job, type Schemas } from "playerscore-client";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { clock } from "./format.ts";
+import { clock, seconds } from "./format.ts";
 import { between, inside, iou, neighbour, type Box } from "./geometry.ts";
 import { frame as framePicture, Problem, Section, useLoaded } from "./parts.tsx";
 import { api, ask } from "./session.ts";
-import { IOU_THRESHOLD, texts } from "./texts.ts";
+import { codes, IOU_THRESHOLD, texts } from "./texts.ts";
 
 type Preview = Schemas["PreviewStatus"];
 type Frame = Schemas["Frame"];
@@ -40,8 +40,12 @@ const numberOf = (frame: Frame): number => Number(/(\d+)\.jpg$/.exec(frame.frame
 
 function usePreview(job: Job) {
   const params = { path: { job_id: job.id }, query: { namespace: job.namespace } };
-  return useLoaded((signal) => ask(api.value.GET("/jobs/{job_id}/preview", { params, signal })), [job.namespace, job.id]);
+  // Its message counts the frames: where some are added, they are read again.
+  const keys = [job.namespace, job.id, ready(job)?.message];
+  return useLoaded((signal) => ask(api.value.GET("/jobs/{job_id}/preview", { params, signal })), keys);
 }
+
+const ready = (job: Job) => job.conditions.find((one) => one.type === "PreviewReady");
 
 /** The picture of a frame, as an address; undefined until it is there. */
 function usePicture(job: Job, preview: Preview, frame: Frame): { value: string | undefined; error: unknown } {
@@ -97,6 +101,7 @@ function Bench({ job, preview, set }: BenchProps) {
       <Section title={texts.pick.title} id="pick">
         <p>{texts.pick.lead}</p>
         <Strip job={job} preview={preview} shown={shown} show={show} />
+        <Elsewhere {...{ job, preview, set, show }} />
         <Problem error={error} close={() => setError(undefined)} />
         <Confirming
           key={`${shown}|${picked ?? ""}`}
@@ -114,12 +119,12 @@ function Strip(props: { job: Job; preview: Preview; shown: number; show: (index:
   return (
     <>
       <ul class="strip" aria-label={texts.pick.strip}>
-        {preview.frames.map((frame, index) => (
+        {inOrder(preview).map(([frame, index], place) => (
           <li key={frame.frame_key}>
             <button
               class="moment"
               aria-pressed={index === shown}
-              aria-label={texts.pick.frame(index + 1, clock(frame.time_sec), frame.tracks.length)}
+              aria-label={texts.pick.frame(place + 1, clock(frame.time_sec), frame.tracks.length)}
               onClick={() => props.show(index)}
             >
               <Thumbnail job={props.job} preview={preview} frame={frame} />
@@ -141,6 +146,82 @@ function Strip(props: { job: Job; preview: Preview; shown: number; show: (index:
           />
         ))}
       </svg>
+    </>
+  );
+}
+
+/** Frames are added behind the others; in the strip they stand where they belong. */
+const inOrder = (preview: Preview): [Frame, number][] =>
+  preview.frames
+    .map((frame, index): [Frame, number] => [frame, index])
+    .sort(([one], [other]) => one.time_sec - other.time_sec);
+
+interface ElsewhereProps extends BenchProps {
+  show: (index: number) => void;
+}
+
+/** "Show me 63:20": asks for a frame, and shows it when it is there. */
+function Elsewhere({ job, preview, set, show }: ElsewhereProps) {
+  const [text, write] = useState("");
+  const [wanted, want] = useState<number | undefined>(undefined);
+  const [error, setError] = useState<unknown>(undefined);
+  const [wrong, setWrong] = useState(false);
+  const told = ready(job);
+  const near = (time: number): number =>
+    preview.frames.findIndex((one) => Math.abs(one.time_sec - time) <= 1 / preview.video.fps);
+  useEffect(() => {
+    const found = wanted === undefined ? -1 : near(wanted);
+    if (found < 0) return;
+    want(undefined);
+    show(found);
+  }, [wanted, preview]);
+  const look = async (): Promise<void> => {
+    const time = seconds(text);
+    setWrong(time === undefined);
+    setError(undefined);
+    if (time === undefined) return;
+    if (near(time) >= 0) return want(time);
+    try {
+      const params = { path: { job_id: job.id }, query: { namespace: job.namespace } };
+      set(await ask(api.value.POST("/jobs/{job_id}/preview", { params, body: { atSec: [time] } })));
+      want(time);
+      write("");
+    } catch (failure) {
+      setError(failure);
+    }
+  };
+  const failed = told?.status === "True" && !["PreviewStored", "PreviewExtending"].includes(told.reason);
+  const busy = told?.reason === "PreviewExtending";
+  return (
+    <>
+      <form
+        class="elsewhere"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void look();
+        }}
+      >
+        <label for="elsewhere">{texts.pick.elsewhere}</label>
+        <input
+          id="elsewhere"
+          value={text}
+          placeholder={texts.pick.elsewhereHint}
+          inputMode="text"
+          autocomplete="off"
+          aria-invalid={wrong ? true : undefined}
+          aria-describedby="elsewhere-told"
+          onInput={(event) => write(event.currentTarget.value)}
+        />
+        <button class="outline secondary small" type="submit">
+          {texts.pick.elsewhereButton}
+        </button>
+      </form>
+      <p id="elsewhere-told" role="status" class="small" aria-busy={busy ? true : undefined}>
+        {wrong && texts.pick.elsewhereWrong}
+        {!wrong && busy && texts.pick.elsewhereBusy}
+        {!wrong && failed && `${texts.pick.elsewhereFailed} ${codes[told.reason]?.[0] ?? ""} ${told.message}`}
+      </p>
+      <Problem error={error} close={() => setError(undefined)} />
     </>
   );
 }
