@@ -28,7 +28,7 @@ from playerscore_clips.truth import load_truth
 from playerscore_worker.cpus import cpu_limit
 from playerscore_worker.detectors import Detections, load
 from playerscore_worker.follower import Start, follow
-from playerscore_worker.preview import PreviewSettings, make_preview
+from playerscore_worker.preview import PreviewSettings, add_frames, make_preview
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "worker_speed.json"
@@ -113,6 +113,15 @@ def previewed(video: Path) -> Json:
     return {"frames": len(preview.frames), "seconds": time.perf_counter() - begun}
 
 
+def extended(video: Path, at_sec: list[float]) -> Json:
+    """Seconds that adding frames at those times takes, from the video on the disk to the pictures."""
+    begun = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        detector = load("embedded", None, cpu_limit())
+        frames = add_frames(video, at_sec, 9, 1000, detector, Path(folder), lambda share, message: None)
+    return {"frames": len(frames), "seconds": time.perf_counter() - begun}
+
+
 def _peak_mb(who: int) -> float:
     return resource.getrusage(who).ru_maxrss / 1024
 
@@ -122,6 +131,7 @@ MEASURES: Final[dict[str, Callable[..., Json]]] = {
     "decoded": decoded,
     "detected": detected,
     "previewed": previewed,
+    "extended": extended,
 }
 
 

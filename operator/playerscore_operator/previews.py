@@ -94,7 +94,9 @@ def dropped(observed: Observed) -> Outcome:
     """No frames are to be added, or not any more: an attempt is launched, the times were taken back or answered."""
     preview, asked = observed.status.preview, observed.run.preview_asked
     if asked is None:
-        return Outcome()
+        # The write that launched came through, and what was to follow it perhaps not.
+        late = observed.attempt and further.asked(observed.spec)
+        return Outcome(deletes=children.live_previews(observed) if late else [])
     fields = ("previewAsked", "previewFirst", "previewFailed", "previewDisruptions", "trouble", "troubleTime")
     written = preview is not None and all(further.is_answered(preview, time_sec) for time_sec in asked)
     return Outcome(

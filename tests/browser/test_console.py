@@ -281,6 +281,46 @@ def test_by_the_keyboard_alone(console: Page, desk: Desk) -> None:
     expect(page.locator(".road .now")).to_have_text("Analysis")
 
 
+def test_show_me_another_moment(console: Page, desk: Desk) -> None:
+    desk.job("elsewhere")
+    opened(console, "elsewhere")
+    moments = console.get_by_role("list", name="Moments of the video").get_by_role("button")
+    expect(moments).to_have_count(3)
+    person(console, PLAYER).click()
+    expect(person(console, PLAYER)).to_have_attribute("aria-pressed", "true")
+
+    asking = console.get_by_label("Not here? Show me")
+    for wrong, words in (("half past", "A time is written like 63:20"), ("63:20", "the video ends at 20 s")):
+        asking.fill(wrong)
+        asking.press("Enter")
+        expect(console.get_by_text(words)).to_be_visible()
+    asking.fill("0:03")
+    console.get_by_role("button", name="Show", exact=True).click()
+    expect(asking).to_have_value("")
+    assert desk.lab.stored("elsewhere")["spec"]["preview"]["atSec"] == [3]
+    desk.ready("elsewhere", "PreviewExtending", "3 frames to pick from. Further frames are being made")
+    expect(console.get_by_text("That moment is being looked at")).to_be_visible()
+    assert violations(console) == []
+
+    desk.extends("elsewhere", 3.0, [make_track(40)])
+
+    expect(moments).to_have_count(4)
+    expect(moments.nth(2)).to_have_attribute("aria-pressed", "true")
+    expect(moments.nth(2)).to_have_accessible_name("Moment 3, at 0:03, 1 person")
+    expect(person(console, 40)).to_be_visible()
+    expect(console.get_by_text("That moment is being looked at")).to_have_count(0)
+    assert desk.lab.stored("elsewhere")["spec"]["player_ref"]["track_id"] == PLAYER
+
+    asking.fill("2")
+    asking.press("Enter")
+    expect(moments.nth(1)).to_have_attribute("aria-pressed", "true")
+    assert desk.lab.stored("elsewhere")["spec"]["preview"]["atSec"] == [3]
+    desk.ready("elsewhere", "VIDEO_DECODE_FAILED", "4 frames to pick from. spec.preview.atSec: at 9 s")
+    expect(
+        console.get_by_text("That moment could not be shown. The video cannot be decoded.")
+    ).to_be_visible()
+
+
 def test_a_drawn_box_survives_a_reload(page: Page, desk: Desk) -> None:
     desk.job("reloaded")
     header = {"Authorization": f"Bearer {desk.lab.editor_token}"}

@@ -59,6 +59,26 @@ class Desk:
             assert answer.is_success, answer.text
         self.lab.status(name, {"preview": manifest(preview)})
 
+    def extends(self, name: str, time_sec: float, people: list[Track], reason: str = "PreviewStored") -> None:
+        """The operator has a further run made, whose pod adds a frame at a time that was asked for."""
+        stored = self.lab.stored(name)
+        frames, uid = stored["status"]["preview"]["frames"], stored["metadata"]["uid"]
+        self.lab.status(name, {"run": {"previewAttempt": 2, "previewAsked": [time_sec]}})
+        worker = self.lab.client(self.lab.pod_token(f"{names.preview_job_name(uid, 2)}-x1"))
+        number, kind = len(frames) + 1, {"Content-Type": "image/jpeg"}
+        path = f"/worker/jobs/default/{name}/frames"
+        assert worker.put(f"{path}/1", content=picture(people), headers=kind).status_code == 403
+        assert worker.put(f"{path}/{number}", content=picture(people), headers=kind).is_success
+        added = manifest(make_frame(number, people, name=name, time_sec=time_sec))
+        self.lab.status(name, {"preview": {"frames": [*frames, added], "asked_sec": [time_sec]}})
+        self.ready(name, reason, f"{number} frames to pick from")
+
+    def ready(self, name: str, reason: str, message: str) -> None:
+        """What the operator says of the preview."""
+        self.lab.status(
+            name, {"conditions": [condition(ConditionType.PREVIEW_READY, "True", reason, message)]}
+        )
+
     def analyses(self, name: str, percent: int = 40) -> None:
         """The operator has launched it, and its pod runs."""
         self.lab.status(

@@ -52,8 +52,8 @@ MIN_PITCH_SHARE: Final = 0.2
 MAX_FLAT_SHARE: Final = 0.6
 # The mean over the burst, where he was not seen counting nothing, from which somebody is offered.
 MIN_EVIDENCE: Final = 0.35
-# So many moments of the whole video tell what stays the same in it, where the moments to show are given.
-GLANCES: Final = 6
+# So many other moments tell what stays the same in the video, where those to show are given: a seek each.
+GLANCES: Final = 4
 # The share of the work that choosing the moments is.
 LOOKING: Final = 0.2
 JPEG_QUALITY: Final = 88
@@ -164,25 +164,20 @@ def add_frames(
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     with Decoder(video, limits) as decoder:
-        duration = decoder.info.duration_sec
-        times = sorted({_time_of_frame(decoder, time_sec) for time_sec in at_sec})
-        middles = [(start + end) / 2 for start, end in moments.parts(0.0, duration, GLANCES)]
-        seen = [moments.glance(decoder, time_sec) for time_sec in [*times, *middles]]
-        glances = [found for found in seen if found is not None]
-        bursts = _Bursts(decoder, times, glances, detector, first_id)
+        asked = {seen.time_sec: seen for seen in (_glance_at(decoder, time_sec) for time_sec in at_sec)}
+        middles = [sum(part) / 2 for part in moments.parts(0.0, decoder.info.duration_sec, GLANCES)]
+        elsewhere = [seen for time_sec in middles if (seen := moments.glance(decoder, time_sec)) is not None]
+        times = sorted(asked)
+        bursts = _Bursts(decoder, times, [*asked.values(), *elsewhere], detector, first_id)
         return _shown(bursts, len(times), out_dir, on_progress, first_number)
 
 
-def _time_of_frame(decoder: Decoder, time_sec: float) -> float:
-    """The time of the frame at a time, or of the last one before it. Raises VideoError."""
-    half = 0.5 / decoder.info.fps
-    for start, end in ((time_sec - half, None), (time_sec - LAST_FRAME_SEC, time_sec + half)):
-        frames = decoder.read(max(0.0, start), end, scale=scenery.PICTURE_HEIGHT_PX / decoder.info.height)
-        found = (
-            next(frames, None) if end is None else max(frames, key=lambda item: item.time_sec, default=None)
-        )
-        if found is not None:
-            return found.time_sec
+def _glance_at(decoder: Decoder, time_sec: float) -> Glance:
+    """The frame at a time, or at the very end the last one before it. Raises VideoError."""
+    for back in (0.0, 1 / decoder.info.fps, LAST_FRAME_SEC):
+        seen = moments.glance(decoder, max(0.0, time_sec - back))
+        if seen is not None:
+            return seen
     raise VideoError("VIDEO_RANGE_EMPTY", f"the video has no frame at {time_sec} s")
 
 

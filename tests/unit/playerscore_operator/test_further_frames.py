@@ -381,6 +381,16 @@ def test_a_launch_waits_for_no_frames_and_ends_their_run() -> None:
     assert told(enqueued, decision)[1] == "PreviewStored"
 
 
+def test_a_run_that_outlived_the_launch_is_ended_later() -> None:
+    """The operator died between the write and the deletion."""
+    spec = make_ready_spec(preview=PreviewSettings(at_sec=[7]))
+    observed, body = begun(spec=spec)
+    enqueued = replace(observed, spec=spec.model_copy(update={"suspend": False}))
+    launched = after(enqueued, decide(enqueued, NOW, API), jobs={P2: body}, pods=[pod()])
+
+    assert P2 in decide(launched, NOW, API).deletes
+
+
 def test_a_launched_job_starts_no_further_run() -> None:
     spec = make_ready_spec(preview=PreviewSettings(at_sec=[7]))
     paused = make_condition(ConditionType.RUNNING, "False", "Suspended")
