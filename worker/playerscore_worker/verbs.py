@@ -158,7 +158,7 @@ def preview(files: Pod) -> None:
 
     task = pod.task()
     if isinstance(task, FurtherTask):
-        added = run_further(task, files.video, files.frames, _progress(files), _weights(task, files))
+        added = run_further(task, _fetched(files), files.frames, _progress(files), _weights(task, files))
         pod.write(files.preview, [frame.model_dump(mode="json", by_alias=True) for frame in added])
         pod.write(files.done, {})
         return

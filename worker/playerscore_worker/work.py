@@ -110,12 +110,24 @@ def run_preview(
 
 
 def run_further(
-    task: FurtherTask, video: Path, folder: Path, on_progress: Progress, weights: Path | None = None
+    task: FurtherTask,
+    footage: Footage,
+    folder: Path,
+    on_progress: Progress,
+    weights: Path | None = None,
 ) -> list[Frame]:
     """Write the JPEGs of further frames into `folder` and return what is added to the preview. Raises VideoError."""
     detector = _detector(task.detector, weights)
-    first, first_id = task.first_number, task.first_track_id
-    made = add_frames(video, task.at_sec, first, first_id, detector, folder, on_progress, _limits(task))
+    made = add_frames(
+        footage.files[0],
+        task.at_sec,
+        task.first_number,
+        task.first_track_id,
+        detector,
+        folder,
+        on_progress,
+        _limits(task, footage),
+    )
     return [_frame(task.name, frame) for frame in made]
 
 
