@@ -86,8 +86,8 @@ def lean(body: Json) -> Json:
     """A ScoringJob without what no decision reads: field managers, and of the preview almost all boxes.
 
     A real preview is nine tenths of the object. Frames stay, so that they can be counted and found; of the
-    confirmed frame the picked track stays, or one other that shows that the frame has tracks; and the track with the
-    highest id, from which further ones are counted.
+    confirmed frame the picked track stays, or one other that shows that the frame has tracks; and where further ones
+    are asked for, the track with the highest id, from which theirs are counted.
     """
     metadata = {key: value for key, value in body["metadata"].items() if key != "managedFields"}
     status = body.get("status") or {}
@@ -97,7 +97,9 @@ def lean(body: Json) -> Json:
     confirmed = (spec.get("target") or {}).get("frame_key")
     picked = (spec.get("player_ref") or {}).get("track_id")
     whole = status["preview"]["frames"]
-    last = max((track["track_id"] for frame in whole for track in frame["tracks"]), default=None)
+    asking = bool((spec.get("preview") or {}).get("atSec"))
+    ids = (track["track_id"] for frame in whole for track in frame["tracks"])
+    last = max(ids, default=None) if asking else None
     frames = [
         {**frame, "tracks": _telling(frame["tracks"], picked, last, frame["frame_key"] == confirmed)}
         for frame in whole

@@ -158,7 +158,7 @@ def test_the_last_track_id_is_known_of_a_lean_job_too() -> None:
     frames = [make_frame(1, [make_track(3), make_track(41)]), make_frame(2), make_frame(3, [])]
     body = {
         "metadata": {"name": "match-1"},
-        "spec": manifest(make_ready_spec(target=make_target(number=2))),
+        "spec": manifest(make_ready_spec(target=make_target(number=2), preview=PreviewSettings(at_sec=[7]))),
         "status": {"preview": manifest(make_preview(frames))},
     }
 
