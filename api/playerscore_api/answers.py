@@ -30,6 +30,7 @@ LINKED: Final = (
     "getFrame",
     "pickPlayer",
     "confirmTarget",
+    "setAnchors",
     "setPitch",
     "enqueueJob",
     "pauseJob",

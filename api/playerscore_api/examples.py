@@ -7,6 +7,7 @@ from playerscore.errors import CATALOGUE, NotReadyError, PlayerscoreError, Targe
 from playerscore.names import IOU_THRESHOLD, NOT_READY_MESSAGE
 from playerscore.rating import Signals, rate
 from playerscore.resources import (
+    Anchor,
     Artifact,
     BBox,
     PreviewStatus,
@@ -113,6 +114,8 @@ def _flat(spec: ScoringJobSpec, status: ScoringJobStatus | None, version: int) -
 _NEW: Final = ScoringJobSpec.model_validate({key: NEW[key] for key in ("displayName", "video")})
 _PICKED: Final = flow.pick(_NEW, _PREVIEWED, FRAME, TRACK).spec
 _CONFIRMED: Final = flow.confirm(_PICKED, _PREVIEWED, bbox=BBox(**BOX)).spec
+_SAID: Final = [Anchor(time_sec=1.2, bbox=BBox(**BOX)), Anchor(time_sec=9.5, absent=True)]
+_ANCHORED: Final = flow.set_anchors(_CONFIRMED, _PREVIEWED, _SAID).spec
 _QUEUED: Final = flow.enqueue(_CONFIRMED, _PREVIEWED).spec
 
 _EXTENDING: Final = _condition(
@@ -125,6 +128,7 @@ CREATED: Final = _flat(_NEW, None, 1041)
 PICKED: Final = _flat(_PICKED, _PREVIEWED, 1057)
 CONFIRMED: Final = _flat(_CONFIRMED, _PREVIEWED, 1063)
 QUEUED: Final = _flat(_QUEUED, _PREVIEWED, 1068)
+ANCHORED: Final = _flat(_ANCHORED, _PREVIEWED, 1064)
 PITCHED: Final = _flat(_CONFIRMED, _PREVIEWED, 1065)
 PAUSED: Final = _flat(_CONFIRMED, _PREVIEWED, 1071)
 COMPLETED: Final = _flat(_QUEUED, _ENDED, 1188)
@@ -132,6 +136,7 @@ PAGE: Final[Document] = {"items": [COMPLETED], "next": None}
 ELSEWHERE: Final[Document] = {"atSec": [3800, 3812.5]}
 PICK: Final[Document] = {"frame_key": FRAME, "track_id": TRACK}
 TARGET: Final[Document] = {"frame_key": FRAME, "time_sec": 1.2, "bbox": BOX}
+ANCHORS: Final[Document] = {"anchors": [{"time_sec": 1.2, "bbox": BOX}, {"time_sec": 9.5, "absent": True}]}
 PITCH: Final[Document] = {
     "moments": [
         {

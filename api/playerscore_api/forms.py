@@ -9,7 +9,9 @@ from playerscore import lenient, steps
 from playerscore.errors import PlayerscoreError
 from playerscore.names import Step
 from playerscore.resources import (
+    MAX_ANCHORS,
     MAX_FRAMES,
+    Anchor,
     Artifact,
     BBox,
     Condition,
@@ -80,6 +82,13 @@ class Elsewhere(Judged):
 
     atSec: Annotated[list[Seconds], Field(min_length=1, max_length=MAX_FRAMES)]  # noqa: N815  # as in the spec
     """At these times, seconds from the start of the video, frames are added to the preview."""
+
+
+class AnchorsForm(Judged):
+    """What is known of further moments: spec.anchors as it is to be."""
+
+    anchors: Annotated[list[Anchor], Field(max_length=MAX_ANCHORS)]
+    """None at all takes them back."""
 
 
 class PitchForm(Pitch):
@@ -159,6 +168,7 @@ class Job(_Form):
     displayName: str | None  # noqa: N815  # the flow's word
     player_ref: PlayerRef | None
     target: Target | None
+    anchors: list[Anchor] | None
     progress: JobProgress
     result: Result | None
     conditions: list[Condition]
@@ -216,6 +226,7 @@ def flat(job: Document) -> Job:
         displayName=spec.display_name,
         player_ref=spec.player_ref,
         target=spec.target,
+        anchors=spec.anchors,
         progress=JobProgress(
             step=steps.step(spec, status),
             percent=progress.percent if progress else None,

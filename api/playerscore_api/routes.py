@@ -17,6 +17,7 @@ from playerscore_api.cluster import Written
 from playerscore_api.concurrency import IfNoneMatch, Trying, Write, Writing
 from playerscore_api.deps import Addressed, ArtifactName, Caller, Namespace, Parts, TheJob
 from playerscore_api.forms import (
+    AnchorsForm,
     Artifacts,
     Confirmation,
     Document,
@@ -231,6 +232,8 @@ class Stepper(NamedTuple):
         """Read, with those frames besides the target's or with all, judge, and write with what version was judged."""
         for attempt in range(1, ATTEMPTS + 1):
             job = await (self.asked.read_whole() if frames is None else self.asked.read(*frames))
+            if frames is not None and (job.get("spec") or {}).get("anchors"):
+                job = await self.asked.read_whole()  # they may be of any frame
             self.write.check(job, judged.resourceVersion if judged else None)
             change = step(*forms.parts(job))
             if not change.patch:
@@ -331,6 +334,28 @@ async def confirm_target(
         return await stepping.take(step, body, [body.frame_key])
     # The nearest frame is found among all; without a time it is the draft's.
     return await stepping.take(step, body, () if body.time_sec is None else None)
+
+
+@router.post(
+    "/jobs/{job_id}/anchors",
+    operation_id="setAnchors",
+    tags=["flow"],
+    responses=answers.job("Taken over", examples.ANCHORED)
+    | answers.refused(
+        *("ANCHOR_CONFLICT", "ANCHOR_OUTSIDE", "ANCHOR_MISMATCH", "JOB_RUNNING"),
+        *answers.STEP,
+    ),
+)
+async def set_anchors(
+    body: Annotated[AnchorsForm, Body(openapi_examples={"two moments": {"value": examples.ANCHORS}})],
+    stepping: Stepping,
+) -> Job:
+    """Say where the player is at further moments, or is not, in place of what was said before."""
+
+    def step(spec: ScoringJobSpec, status: ScoringJobStatus) -> flow.Change:
+        return flow.set_anchors(spec, status, body.anchors)
+
+    return await stepping.take(step, body, None)
 
 
 @router.post(

@@ -31,6 +31,9 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
         "preview": Entry("steps", "Look elsewhere: add preview frames at other times of the video."),
         "pick": Entry("steps", "Choose the player; drafts the target."),
         "confirm": Entry("steps", "Confirm where the player is."),
+        "anchor": Entry(
+            "anchoring", "Say where the player is at another moment, or that he is not in the picture."
+        ),
         "pitch": Entry(
             "pitching", "Say where the pitch is in the picture, so that the score rests on metres."
         ),

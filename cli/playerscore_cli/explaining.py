@@ -22,6 +22,7 @@ LOST: Final = {
     "not-seen": "not detected",
     "cut": "a cut to another shot",
     "ambiguous": "several could be he",
+    "absent": "said to be out of the picture",
     "target-empty": "no person in the confirmed box",
 }
 NEAR_H: Final = 0.25

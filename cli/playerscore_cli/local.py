@@ -11,6 +11,7 @@ from playerscore.errors import FlowError, NotReadyError
 from playerscore.names import NOT_READY_MESSAGE, frame_number
 from playerscore.resources import (
     Analysis,
+    Anchor,
     Detector,
     Frame,
     Pitch,
@@ -25,6 +26,7 @@ from playerscore.resources import (
     VideoPart,
 )
 from playerscore.tasks import AnalysisTask, PreviewTask
+from playerscore_cli import output
 from playerscore_cli.console import Tell
 from playerscore_cli.picture import draw_preview
 from playerscore_worker import container, source
@@ -128,6 +130,7 @@ def analyse(
     out: Path,
     tell: Callable[[float, str], None],
     pitch: Pitch | None = None,
+    anchors: Sequence[Anchor] = (),
 ) -> tuple[Result, list[Path]]:
     """Pick, confirm, check and score; returns the result and the written files. Raises PlayerscoreError.
 
@@ -137,6 +140,10 @@ def analyse(
     picked = flow.pick(ScoringJobSpec(video=made.common["video"]), status, frame.frame_key, track.track_id)
     if pitch is not None:
         picked = flow.set_pitch(picked.spec, status, pitch)
+    if anchors:
+        picked = flow.add_anchors(picked.spec, status, list(anchors))
+        for text in picked.warnings:
+            output.warn(text)
     confirmed = flow.confirm(picked.spec, status)
     target = confirmed.spec.target
     if (missing := readiness.missing(confirmed.spec)) or target is None:
@@ -151,6 +158,7 @@ def analyse(
         target_iou=confirmed.verdict.iou if confirmed.verdict else None,
         analysis=analysis,
         pitch=pitch,
+        anchors=confirmed.spec.anchors,
     )
     checkpoints = out / "checkpoints"
     done = run_analysis(task, made.footage, tell, made.weights, checkpoints)

@@ -224,6 +224,7 @@ export const texts = {
       "not-seen": "he was not seen",
       cut: "the picture was cut",
       ambiguous: "two were too alike",
+      absent: "you said that he is not in the picture",
       "target-empty": "nobody is in the confirmed box",
     } as Record<string, string>,
     noMoments: "Nothing doubtful happened on his way.",
@@ -274,6 +275,7 @@ export const texts = {
     Forced: "The box is not the picked player's, and somebody insisted on it.",
     NotApplicable: "There was nothing to compare the box with.",
     NotSelected: "Player or box are not chosen yet.",
+    AnchorsUnjudged: "Some anchors could not be compared with anybody on the preview.",
     Calibrated: "The clicked points fit a pitch, and metres were measured.",
   } as Record<string, string | undefined>,
 };

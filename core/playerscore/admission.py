@@ -7,7 +7,8 @@ behind the policy in CEL alone the worker finds it, and scores without metres.
 
 from typing import NamedTuple
 
-from playerscore import coherence, edits, further, pitch, readiness, refusals
+from playerscore import anchors, coherence, edits, further, pitch, readiness, refusals
+from playerscore.anchors import Anchors
 from playerscore.edits import Violation
 from playerscore.errors import FlowError
 from playerscore.names import Reason
@@ -35,22 +36,25 @@ class Judgement(NamedTuple):
 def judge_create(new: ScoringJobSpec) -> Judgement:
     """A create has an empty status: only readiness can be judged."""
     absent = [] if new.suspend else readiness.missing(new)
-    return _collect(pitch.judge(new), absent, coherence.judge(new.player_ref, new.target, None))
+    verdict = coherence.judge(new.player_ref, new.target, None)
+    return _collect(pitch.judge(new), anchors.judge(new), absent, verdict)
 
 
 def judge_update(old: ScoringJobSpec, new: ScoringJobSpec, status: ScoringJobStatus | None) -> Judgement:
     """An update of a stored job: the edit table, readiness when enqueued, coherence when asked for."""
     resumed = old.suspend and not new.suspend
     changed = old.player_ref != new.player_ref or old.target != new.target
-    verdict = None
+    verdict, anchored = None, Anchors([])
     if changed or resumed:
         preview = status.preview if status else None
         verdict = coherence.judge(new.player_ref, new.target, preview, stale_force=_stale_force(old, new))
+    if changed or resumed or (old.anchors, old.analysis) != (new.anchors, new.analysis):
+        anchored = anchors.judge(new, status)
     absent = readiness.missing(new) if resumed else []
     found = edits.check(old, new, status) + further.judge(old, new, status)
     if new.pitch != old.pitch:
         found += pitch.judge(new, status)
-    return _collect(found, absent, verdict)
+    return _collect(found, anchored, absent, verdict)
 
 
 def _stale_force(old: ScoringJobSpec, new: ScoringJobSpec) -> bool:
@@ -70,11 +74,13 @@ def _track(spec: ScoringJobSpec) -> int | None:
     return spec.player_ref.track_id if spec.player_ref else None
 
 
-def _collect(found: list[Violation], absent: list[str], verdict: coherence.Coherence | None) -> Judgement:
-    violations = list(found)
+def _collect(
+    found: list[Violation], anchored: Anchors, absent: list[str], verdict: coherence.Coherence | None
+) -> Judgement:
+    violations = [*found, *anchored.violations]
     violations += [Violation(Reason.NOT_READY, f"spec.{name}", readiness.message(absent)) for name in absent]
     if verdict is not None and not verdict.accepted:
         field = "spec.target.frame_key" if verdict.reason is Reason.FRAME_NOT_FOUND else "spec.target.bbox"
         violations.append(Violation(verdict.reason, field, verdict.message))
     warnings = [f"{verdict.reason.value}: {verdict.message}"] if verdict and verdict.warns else []
-    return Judgement(violations, warnings, verdict, tuple(absent))
+    return Judgement(violations, warnings + anchored.warnings, verdict, tuple(absent))

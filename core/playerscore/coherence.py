@@ -65,9 +65,9 @@ def _compare(track_id: int, target: Target, frame: Frame, stale_force: bool) -> 
     track = find_track(frame, track_id)
     overlap = iou(target.bbox.box, track.bbox.box) if track else 0.0
     if overlap >= IOU_THRESHOLD:
-        return Coherence(True, Reason.COHERENT, f"IoU {_said(overlap)} with track {track_id}", overlap)
+        return Coherence(True, Reason.COHERENT, f"IoU {said(overlap)} with track {track_id}", overlap)
     where = f"on {target.frame_key}" if track else f"which is not on {target.frame_key}"
-    text = f"IoU {_said(overlap)} with track {track_id} {where} is below {IOU_THRESHOLD}"
+    text = f"IoU {said(overlap)} with track {track_id} {where} is below {IOU_THRESHOLD}"
     if target.force and not stale_force:
         return Coherence(True, Reason.FORCED, f"{text}; accepted because the target is forced", overlap)
     if stale_force:
@@ -75,7 +75,7 @@ def _compare(track_id: int, target: Target, frame: Frame, stale_force: bool) -> 
     return Coherence(False, Reason.TARGET_MISMATCH, text, overlap)
 
 
-def _said(overlap: float) -> str:
+def said(overlap: float) -> str:
     """Three places, cut and not rounded, so that what is below the threshold never reads as the threshold."""
     return f"{int(overlap * 1000) / 1000:.3f}"
 

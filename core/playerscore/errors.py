@@ -56,6 +56,31 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "A warning of the result: the confirmed person fills the picture, so little around him is seen.",
         "Confirm him on a wider picture.",
     ),
+    "ANCHOR_CONFLICT": Entry(
+        422,
+        "Two anchors of `spec.anchors` say different things about one moment.",
+        "Leave one of the two out.",
+    ),
+    "ANCHOR_OUTSIDE": Entry(
+        422,
+        "An anchor of `spec.anchors` is not in the analysed part of the video.",
+        "Choose a moment inside of `spec.analysis` and of the video.",
+    ),
+    "ANCHOR_MISMATCH": Entry(
+        409,
+        "An anchor of `spec.anchors` is elsewhere than the picked player, whom the preview saw at that moment.",
+        "Draw its box around the picked player, or leave it out; where the preview is wrong, confirm the target with `force`.",
+    ),
+    "ANCHOR_UNREACHED": Entry(
+        422,
+        "A warning of the result: following from the neighbours of these anchors does not lead to them, so the way between is open.",
+        "Look at the moments that it names; a further anchor between them closes the gap, in a new job.",
+    ),
+    "ANCHOR_EMPTY": Entry(
+        422,
+        "A warning of the result: no person is in the box of these anchors.",
+        "Draw the boxes around him in a new job; where he is not in the picture, say `absent: true`.",
+    ),
     "PITCH_UNSEEN": Entry(
         422,
         "A warning of the result: no grass is seen around the confirmed person, so it may be another sport.",

@@ -6,14 +6,17 @@ that one step means the same through every door. They judge with `admission`, he
 
 from typing import Any, NamedTuple
 
-from playerscore import admission, coherence, edits, further
+from playerscore import admission, anchors, coherence, edits, further
 from playerscore.errors import FlowError
 from playerscore.geometry import Box
 from playerscore.landmarks import Format
+from playerscore.names import SAME_TIME_SEC
 from playerscore.resources import (
+    MAX_ANCHORS,
     MAX_FRAMES,
     MAX_MOMENTS,
     MAX_POINTS,
+    Anchor,
     BBox,
     Frame,
     Pitch,
@@ -27,9 +30,6 @@ from playerscore.resources import (
     Target,
     Track,
 )
-
-SAME_TIME_SEC = 0.001
-"""Two times of one frame may differ by the rounding of its timestamp, seconds."""
 
 
 class Change(NamedTuple):
@@ -151,6 +151,33 @@ def add_moment(
     return set_pitch(spec, status, Pitch(**settings, moments=moments))
 
 
+def set_anchors(spec: ScoringJobSpec, status: ScoringJobStatus | None, given: list[Anchor]) -> Change:
+    """Say what is known of further moments, all of them; with none, take it back.
+
+    Raises FlowError: ANCHOR_CONFLICT, ANCHOR_OUTSIDE, ANCHOR_MISMATCH, INVALID, JOB_RUNNING, JOB_FINISHED.
+    """
+    for anchor in given:
+        if anchor.bbox:
+            _checked(anchor.bbox, f"{anchors.FIELD}.bbox")
+    kept = sorted(given, key=lambda anchor: anchor.time_sec) or None
+    return _judged(spec, spec.model_copy(update={"anchors": kept}), status)
+
+
+def add_anchors(spec: ScoringJobSpec, status: ScoringJobStatus | None, given: list[Anchor]) -> Change:
+    """Say something about further moments; an anchor of the same time is replaced.
+
+    Raises FlowError as `set_anchors`.
+    """
+    kept = [
+        old
+        for old in spec.anchors or []
+        if not any(anchors.is_same_time(old.time_sec, new.time_sec) for new in given)
+    ]
+    if len(kept) + len(given) > MAX_ANCHORS:
+        raise FlowError("INVALID", f"a job has at most {MAX_ANCHORS} anchors", field=anchors.FIELD)
+    return set_anchors(spec, status, [*kept, *given])
+
+
 def enqueue(spec: ScoringJobSpec, status: ScoringJobStatus | None) -> Change:
     """Hand the job over; again changes nothing. Raises FlowError: NOT_READY, TARGET_MISMATCH, JOB_FINISHED."""
     return _judged(spec, spec.model_copy(update={"suspend": False}), status)
@@ -228,11 +255,11 @@ def _drafted(spec: ScoringJobSpec) -> Target:
     return spec.target
 
 
-def _checked(bbox: BBox) -> BBox:
+def _checked(bbox: BBox, field: str = "bbox") -> BBox:
     if bbox.w <= 0 or bbox.h <= 0:
-        raise FlowError("INVALID", "The box must have an area: w and h above 0", field="bbox")
+        raise FlowError("INVALID", "The box must have an area: w and h above 0", field=field)
     if bbox.x + bbox.w > 1.000001 or bbox.y + bbox.h > 1.000001:
-        raise FlowError("INVALID", "The box must lie inside the picture", field="bbox")
+        raise FlowError("INVALID", "The box must lie inside the picture", field=field)
     return bbox
 
 

@@ -39,6 +39,8 @@ DECISIONS_SHEET: Final = "decisions.jpg"
 
 NAME_MAX: Final = 63
 IOU_THRESHOLD: Final = 0.2
+SAME_TIME_SEC: Final = 0.001
+"""Two times of one frame may differ by the rounding of its timestamp, seconds."""
 
 
 class Step(StrEnum):
@@ -93,6 +95,11 @@ class Reason(StrEnum):
     # further frames
     PREVIEW_TIME_OUTSIDE = "PREVIEW_TIME_OUTSIDE"
     PREVIEW_FULL = "PREVIEW_FULL"
+    # the anchors
+    ANCHOR_CONFLICT = "ANCHOR_CONFLICT"
+    ANCHOR_OUTSIDE = "ANCHOR_OUTSIDE"
+    ANCHOR_MISMATCH = "ANCHOR_MISMATCH"
+    ANCHORS_UNJUDGED = "AnchorsUnjudged"
     # the pitch
     PITCH_INCOHERENT = "PITCH_INCOHERENT"
     PITCH_LANDMARK = "PITCH_LANDMARK"

@@ -25,6 +25,7 @@ MAX_PARTS: Final = 15
 MAX_TRACKS: Final = 48
 MAX_ASKED: Final = 64
 MAX_MOMENTS: Final = 16
+MAX_ANCHORS: Final = 32
 MAX_POINTS: Final = 32
 DAY: Final = 86_400
 
@@ -106,6 +107,29 @@ class Target(FlowModel):
     """False while it is only a draft made from the pick."""
     force: bool | None = None
     """Waives the overlap with the picked track, for this box only."""
+
+
+class Anchor(FlowModel):
+    """A person's word about one moment of the video: where the player is, or that he is not in the picture."""
+
+    model_config = FlowModel.model_config | ConfigDict(
+        json_schema_extra=rules(
+            ("has(self.bbox) != (has(self.absent) && self.absent)", "an anchor has a bbox, or absent: true"),
+        )
+    )
+
+    time_sec: Seconds
+    """When, seconds from the start of the video."""
+    bbox: BBox | None = None
+    """His box at that moment."""
+    absent: bool | None = None
+    """True: he is not in the picture at that moment."""
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        if (self.bbox is not None) == bool(self.absent):
+            raise ValueError("an anchor has a bbox, or absent: true")
+        return self
 
 
 class VideoPart(KubeModel):
@@ -276,6 +300,8 @@ class ScoringJobSpec(KubeModel):
     preview: PreviewSettings | None = None
     player_ref: PlayerRef | None = None
     target: Target | None = None
+    anchors: Annotated[list[Anchor], Field(max_length=MAX_ANCHORS)] | None = None
+    """What is known of further moments; the following must agree with each."""
     suspend: bool = True
     """True: a draft, or paused. False: enqueued."""
     runtime_name: Label | None = None
@@ -466,6 +492,8 @@ class Result(FlowModel):
     target_forced: bool
     target_iou: Unit | None = None
     """IoU of the confirmed box with the picked track; absent where it could not be judged."""
+    anchors: Annotated[int, Field(ge=0, le=MAX_ANCHORS)] | None = None
+    """How many anchors the following heard of; absent where none were given."""
     generation: Annotated[int, Field(ge=0)]
     """The generation of the spec that was scored."""
     provenance: Provenance

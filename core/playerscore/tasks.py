@@ -15,7 +15,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from playerscore import lenient
 from playerscore.errors import WorkerError
-from playerscore.resources import Analysis, Detector, Pitch, PreviewSettings, Target, Video, VideoLimits
+from playerscore.resources import (
+    Analysis,
+    Anchor,
+    Detector,
+    Pitch,
+    PreviewSettings,
+    Target,
+    Video,
+    VideoLimits,
+)
 
 TASK_VARIABLE: Final = "PLAYERSCORE_TASK"
 VERSION_VARIABLE: Final = "PLAYERSCORE_TASK_VERSION"
@@ -99,6 +108,8 @@ class AnalysisTask(PodTask):
     analysis: Analysis = Analysis()
     pitch: Pitch | None = None
     """Absent where none is given; a worker that does not know it scores without metres."""
+    anchors: list[Anchor] | None = None
+    """Absent where none are given; a worker that does not know them follows from the target alone."""
 
 
 class _Kind(BaseModel):

@@ -68,6 +68,8 @@ def sealed(observed: Observed) -> Outcome | None:
     reason, text = Reason.COMPLETED, f"overallScore {result.overall_score}"
     if lost := children.lost(pods):
         reason, text = Reason.ARTIFACTS_LOST, f"{text}. {lost.message}"
+    if observed.spec.anchors and result.anchors is None:
+        text = f"{text}. The worker's image is older than spec.anchors: it followed from the target alone"
     claims[ConditionType.SUCCEEDED] = ("True", reason, text)
     if observed.spec.pitch is not None:
         claims[ConditionType.PITCH_CALIBRATED] = calibrated(result)

@@ -15,7 +15,10 @@ from playerscore_operator.outcome import Claim, Claims, Json, stamp
 PLATFORM = frozenset({Reason.RUNTIME_NOT_FOUND, Reason.RUNTIME_FORBIDDEN, Reason.NAMESPACE_NOT_PREPARED})
 """What the platform team must provide."""
 CONTRADICTION = frozenset(
-    {Reason.NOT_READY, Reason.TARGET_MISMATCH, Reason.FRAME_NOT_FOUND, Reason.TRACK_NOT_FOUND}
+    {
+        *(Reason.NOT_READY, Reason.TARGET_MISMATCH, Reason.FRAME_NOT_FOUND, Reason.TRACK_NOT_FOUND),
+        *(Reason.ANCHOR_CONFLICT, Reason.ANCHOR_OUTSIDE, Reason.ANCHOR_MISMATCH),
+    }
 )
 """An enqueued job whose own spec forbids its start."""
 REFUSED = frozenset({Reason.CREATE_REFUSED, Reason.QUOTA_EXCEEDED})

@@ -6,7 +6,7 @@ selection, then the attempt (`attempts`). `compare` makes one status write of wh
 
 from datetime import datetime, timedelta
 
-from playerscore import coherence, names, readiness
+from playerscore import anchors, coherence, names, readiness
 from playerscore.coherence import Coherence
 from playerscore.names import ConditionType, Reason
 from playerscore.resources import ScoringRuntimeSpec
@@ -154,4 +154,6 @@ def _refusal(observed: Observed, verdict: Coherence) -> Claim | None:
         return ("False", Reason.NOT_READY, readiness.message(missing))
     if not verdict.accepted:
         return ("False", verdict.reason, verdict.message)
+    if found := anchors.judge(observed.spec, observed.status).violations:
+        return ("False", found[0].reason, found[0].message)
     return None

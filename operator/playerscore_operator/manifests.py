@@ -50,7 +50,10 @@ def spec_hash(observed: Observed) -> str:
     spec = observed.spec
     parts = [spec.player_ref, spec.target, spec.analysis, spec.pitch]
     dumped = [part.model_dump(mode="json", exclude_none=True) if part else None for part in parts]
-    return hashlib.sha256(json.dumps([*dumped, spec.runtime_name]).encode()).hexdigest()[:16]
+    told: list[Any] = [*dumped, spec.runtime_name]
+    if spec.anchors:  # came later: no part of it where none are given
+        told.append([anchor.model_dump(mode="json", exclude_none=True) for anchor in spec.anchors])
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 
 def hash_of(job: Json) -> str | None:
@@ -116,6 +119,7 @@ def analysis_job(
         memory_failures=memory_failures or None,
         analysis=observed.spec.analysis or Analysis(),
         pitch=observed.spec.pitch,
+        anchors=observed.spec.anchors or None,
     )
     name = names.analysis_job_name(observed.uid, attempt)
     return _job(observed, runtime, name, task, api_url, accelerator=runtime.accelerator)

@@ -197,6 +197,20 @@ MUTANTS = {
     "a failed job goes on": ("['COMPLETED', 'FAILED']", "['COMPLETED']"),
     "the runtime does not freeze": (", 'runtimeName'", ""),
     "the pitch does not freeze": (", 'pitch']", "]"),
+    "the anchors do not freeze": (", 'anchors'", ""),
+    "anchors of one time may differ": ("a.?bbox != b.?bbox", "false"),
+    "an anchor may lie before the range": ("double(a.time_sec) < variables.range[0]", "false"),
+    "an anchor may lie behind the range": ("double(a.time_sec) > variables.range[1]", "false"),
+    "an anchor may be on anybody": ("o[1] < 0.2", "o[1] < 0.0"),
+    "an anchor at the threshold is below it": ("o[1] < 0.2", "o[1] <= 0.2"),
+    "he may be absent where he is seen": ("o[1] < 0.2", "o[1] < 0.2 && o[1] >= 0.0"),
+    "an anchor is of every frame": ("double(a.time_sec) - double(f.time_sec) <= 0.001", "true"),
+    "force waives no anchor": ("|| object.spec.?target.?force.orValue(false) ? [] :", "? [] :"),
+    "anchors are judged with the target alone": (
+        "variables.asked || object.spec.?anchors",
+        "variables.asked || false && object.spec.?anchors",
+    ),
+    "a new range judges no anchors": ("object.spec.?analysis != variables.old.?analysis", "false"),
     "force for another player waits for the preview": (
         "variables.staleForce && variables.trackId.hasValue() ? 'TARGET_MISMATCH'",
         "false ? 'TARGET_MISMATCH'",
@@ -273,6 +287,7 @@ EDITED = {
     "player_ref": 0.4,
     "target": 0.3,
     "suspend": 0.3,
+    "anchors": 0.2,
     "analysis": 0.1,
     "runtimeName": 0.1,
     "ttlSecondsAfterFinished": 0.1,
@@ -314,6 +329,7 @@ class Dice:
         )
         kept = self._some(0.9, player_ref=player, target=target) | self._some(0.5, ttlSecondsAfterFinished=60)
         video = {"uri": choice(["s3://a/b", "s3://a/c"])}
+        free |= self._some(0.5, anchors=[self._anchor() for _ in range(self._random.randint(0, 4))])
         managed = self._some(0.2, managedBy=choice(["example.com/one", "example.com/other"]))
         return {"video": video, "suspend": self._often(0.6)} | free | kept | managed | self._asked()
 
@@ -324,6 +340,12 @@ class Dice:
             times = [1, *(3 + number / 4 for number in range(14))]
         preview = self._some(0.9, atSec=times) | self._some(0.1, disabled=self._often(0.8))
         return self._some(0.5, preview=preview)
+
+    def _anchor(self) -> Any:
+        at = self._random.choice([0, 0.0, 0.0005, 1, 8.999, 9, 9.5, 3.25])
+        return {"time_sec": at} | (
+            {"absent": True} if self._often(0.3) else {"bbox": self._random.choice(PLACES)}
+        )
 
     def _status(self) -> Any:
         choice, number = self._random.choice, self._random.randint
@@ -371,6 +393,9 @@ def test_jobs_and_edits_at_random_are_judged_alike_word_for_word(seed: int) -> N
         "FRAME_NOT_FOUND",
         "NOT_READY",
         "JOB_RUNNING",
+        "ANCHOR_CONFLICT",
+        "ANCHOR_OUTSIDE",
+        "ANCHOR_MISMATCH",
         "JOB_FINISHED",
         "JOB_LAUNCHED",
         "PREVIEW_TIME_OUTSIDE",

@@ -189,7 +189,7 @@ def test_a_checkpoint_is_due_about_every_minute(whole: Path, tmp_path: Path) -> 
     assert done is not None
     now = [0.0]
     kept = Checkpoints(tmp_path, "key", clock=lambda: now[0])
-    place = Place(backwards=True, scale=1.0, reel_sec=0.0)
+    place = Place(walk=0, scale=1.0, reel_sec=0.0)
 
     for at, expected in ((49.9, 0), (50.0, 1), (99.9, 1), (100.0, 2)):
         now[0] = at

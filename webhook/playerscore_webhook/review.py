@@ -241,19 +241,19 @@ def _status_of(stored: Object | None, spec: ScoringJobSpec) -> lenient.Reading[S
         return lenient.read(ScoringJobStatus, status or {})
     if status.preview:
         key = spec.target.frame_key if spec.target else None
-        # That the others are there, and when, is asked where further ones are.
+        # That the others are there, and when, is asked where further ones are; an anchor may be of any frame.
         more = bool(further.asked(spec))
         frames = [
-            _judged(frame, spec) if frame.frame_key == key else replace(frame, tracks=NOBODY)
+            _judged(frame, spec) if frame.frame_key == key or spec.anchors else replace(frame, tracks=NOBODY)
             for frame in status.preview.frames
-            if frame.frame_key == key or more
+            if frame.frame_key == key or more or spec.anchors
         ]
         status = replace(status, preview=replace(status.preview, frames=frames))
     return _read(ScoringJobStatus, msgspec.json.encode(status), partial(lenient.read, ScoringJobStatus))
 
 
 def _judged(frame: Frame, spec: ScoringJobSpec) -> Frame:
-    """The target's frame with the picked person alone, or with one who shows that there are people."""
+    """A frame with the picked person alone, or with one who shows that there are people."""
     try:
         people = _PEOPLE.decode(frame.tracks) or []
     except msgspec.ValidationError:

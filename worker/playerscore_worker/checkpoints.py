@@ -47,7 +47,8 @@ LIBRARIES: Final = ("av", "numpy", "onnxruntime", "opencv-python-headless", "pla
 class Place:
     """Where a walk stands between two segments: with what was followed before, all that the rest depends on."""
 
-    backwards: bool
+    walk: int
+    """By its place in the plan."""
     scale: float
     """Of the frames, to the video's."""
     reel_sec: float
@@ -159,8 +160,11 @@ class Checkpoints:
 
 
 def key_of(task: AnalysisTask, video_sha256: str, weights_sha256: str | None) -> str:
-    """A digest of all that the path depends on: video, target, player, settings, weights and code."""
-    wholly = ("target", "start_time_sec", "analysis", "detector", "video_limits", "memory_failures")
+    """A digest of all that the path depends on: video, target, anchors, player, settings, weights and code."""
+    wholly = (
+        *("target", "start_time_sec", "anchors", "analysis"),
+        *("detector", "video_limits", "memory_failures"),
+    )
     video = {"track": True, "parts": {"__all__": {"continues"}}}
     asked: dict[str, Any] = dict.fromkeys(wholly, True) | {"video": video}
     said = task.model_dump_json(include=asked, by_alias=True, exclude_none=True)

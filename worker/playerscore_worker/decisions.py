@@ -43,6 +43,7 @@ def _weighed(path: FollowedPath, decision: PathDecision) -> Decision:
         margin=decision.margin,
         chosen=_shown(decision.chosen_xywh),
         rival=_shown(decision.rival_xywh),
+        backwards=decision.backwards,
     )
 
 
@@ -82,6 +83,7 @@ def _decision(
     margin: float | None = None,
     chosen: TrackBox | None = None,
     rival: TrackBox | None = None,
+    backwards: bool | None = None,
 ) -> Decision:
     # Of anything but a loss, the ends are sights of him.
     own = 0.0 if kind is Kind.LOST else TIME_STEP_SEC
@@ -90,7 +92,7 @@ def _decision(
         kind=kind,
         begin_sec=_rounded(begin_sec),
         end_sec=_rounded(end_sec),
-        backwards=_is_backwards(path, begin_sec),
+        backwards=_is_backwards(path, begin_sec) if backwards is None else backwards,
         reason=reason,
         certainty_before=_certainty(_before(path, begin_sec + own)),
         certainty_after=_certainty(_after(path, end_sec - own)),

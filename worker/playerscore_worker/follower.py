@@ -17,8 +17,9 @@ from typing import Final
 import numpy as np
 
 from playerscore.errors import VideoError
-from playerscore_worker import boxes
+from playerscore_worker import anchors, boxes
 from playerscore_worker.ahead import ahead
+from playerscore_worker.anchors import Said, Walk
 from playerscore_worker.camera import STILL, CameraStep
 from playerscore_worker.checkpoints import Checkpoints, Place
 from playerscore_worker.detectors import Detector
@@ -26,7 +27,7 @@ from playerscore_worker.following.appearance import torso_colours
 from playerscore_worker.following.joint import State
 from playerscore_worker.following.scene import Scene, Still
 from playerscore_worker.following.scene import stills as stills_of
-from playerscore_worker.following.segment import Decision, Known, Passage, Reference, follow_segment
+from playerscore_worker.following.segment import Decision, Known, Passage, Reference, denied, follow_segment
 from playerscore_worker.frames import Decoder, Frame, Limits
 from playerscore_worker.path import (
     FollowedPath,
@@ -59,6 +60,7 @@ AHEAD_SHARE_BACK: Final = 1 / 6
 # clear sights when he is confirmed in a crowd; later ones look back so many frames, to know who moves how.
 LEAD_SEC: Final = 1.5
 LEAD_FRAMES: Final = 12
+NOTHING: Final = Said()
 # Of a first segment that has fewer frames on his own side, the other side takes half.
 SHORTEST_WAY: Final = 4
 
@@ -74,8 +76,11 @@ def follow(
     limits: Limits | None = None,
     memory_failures: int = 0,
     checkpoints: Checkpoints | None = None,
+    said: Said = NOTHING,
 ) -> FollowedPath:
     """Follow one player through start_sec <= time < end_sec, from where the checkpoints end. Raises VideoError.
+
+    What is `said` of further moments is walked from as well, and the ways are joined (`anchors`).
 
     Each of the `memory_failures` that came before halves the segment that is held in memory.
 
@@ -87,25 +92,39 @@ def follow(
         end = min(end_sec if end_sec is not None else info.duration_sec + 1, info.duration_sec + 1)
         fps = min(max_fps or info.fps, info.fps)
         first = max(0.0, min(start_sec, start.time_sec))
-        walker = _Walker(
-            decoder, detector, start, fps, (first, max(end, start.time_sec)), memory_failures, on_progress
-        )
+        range_sec = (first, max(end, start.time_sec))
+        walks = anchors.plan(start, said, *range_sec, 1 / fps)
+        walker = _Walker(decoder, detector, walks, fps, range_sec, memory_failures, on_progress)
         walker.walk(checkpoints)
-    samples = in_time_order(_samples(walker.pieces, backwards=True), _samples(walker.pieces, backwards=False))
+    samples, decisions, unreached = _whole(walks, walker.pieces, said, fps, info.width / info.height)
     inside = np.flatnonzero((samples.time_sec >= start_sec - 1e-3) & (samples.time_sec < end))
     if not len(inside):
         raise VideoError("VIDEO_RANGE_EMPTY", f"{start_sec} s to {end_sec} s holds no frame of the video")
     on_progress(1.0, f"{len(inside)} frames followed")
-    decisions = [decision for piece in walker.pieces for decision in piece.decisions]
     told = [d for d in decisions if start_sec <= d.end_sec and d.begin_sec < end]
-    told.sort(key=lambda decision: decision.begin_sec)
     return FollowedPath(
-        samples.rows(inside), told, start, fps, info.width, info.height, info.starts_sec, decoder.seams_sec
+        samples.rows(inside),
+        told,
+        start,
+        fps,
+        info.width,
+        info.height,
+        info.starts_sec,
+        decoder.seams_sec,
+        unreached,
     )
 
 
-def _samples(pieces: list[Piece], backwards: bool) -> Samples:
-    return Samples.joined([piece.samples for piece in pieces if piece.backwards is backwards])
+def _whole(
+    walks: list[Walk], pieces: list[Piece], said: Said, fps: float, aspect: float
+) -> tuple[Samples, list[PathDecision], list[float]]:
+    """(Samples; decisions, both in the order of time; moments that no way leads to)."""
+    if said == NOTHING:
+        back, on = (Samples.joined([p.samples for p in pieces if p.walk == walk]) for walk in (0, 1))
+        decisions = [decision for piece in pieces for decision in piece.decisions]
+        return in_time_order(back, on), sorted(decisions, key=lambda decision: decision.begin_sec), []
+    whole = anchors.joined(walks, said, pieces, fps, aspect)
+    return whole.samples, whole.decisions, whole.unreached_sec
 
 
 def segment_frames(frame_bytes: float, memory_failures: int) -> int:
@@ -115,76 +134,106 @@ def segment_frames(frame_bytes: float, memory_failures: int) -> int:
 
 
 class _Walker:
-    """Walks segments outwards from the confirmed frame."""
+    """Walks segments outwards from the confirmed frame, and from all else that is certain."""
 
     def __init__(
         self,
         decoder: Decoder,
         detector: Detector,
-        start: Start,
+        walks: list[Walk],
         fps: float,
         range_sec: tuple[float, float],
         memory_failures: int,
         on_progress: Progress,
     ) -> None:
-        self._decoder, self._detector, self._start, self._fps = decoder, detector, start, fps
+        self._decoder, self._detector, self._walks, self._fps = decoder, detector, walks, fps
         self._begin_sec, self._end_sec = range_sec
         self._memory_failures = memory_failures
         self._on_progress = on_progress
         self.pieces: list[Piece] = []
         self._checkpoints: Checkpoints | None = None
-        info = decoder.info
-        self._scale = self._scale_for(max(start.box_xywh.h * info.height, start.box_xywh.w * info.width))
-        self._duration_sec = max(1 / fps, min(self._end_sec, info.duration_sec) - self._begin_sec)
+        ends = [min(walk.end_sec, decoder.info.duration_sec) for walk in walks]
+        spans = [abs(end - walk.start.time_sec) for walk, end in zip(walks, ends, strict=True)]
+        self._duration_sec = max(1 / fps, sum(spans))
 
     def walk(self, checkpoints: Checkpoints | None = None) -> None:
-        """From the confirmed frame to the start, then to the end; what the checkpoints hold is not followed again."""
+        """Every walk of the plan; what the checkpoints hold is not followed again."""
         self._checkpoints = checkpoints
         done = checkpoints.resume() if checkpoints else None
-        place = done.place if done else self._first(backwards=True)
+        place = done.place if done else self._first(0)
         if done:
             self.pieces = done.pieces
             self._report()
         while place is not None:
             self._walk(place)
-            place = self._first(backwards=False) if place.backwards else None
+            place = self._first(place.walk + 1) if place.walk + 1 < len(self._walks) else None
         if checkpoints and not (done and done.place is None):
             checkpoints.write(self.pieces, None)
 
-    def _first(self, backwards: bool) -> Place:
-        """Where a walk begins: a little to the other side of the confirmed frame."""
-        length = self._length(self._scale)
+    def _first(self, number: int) -> Place:
+        """Where a walk begins: a little to the other side of its certain frame."""
+        walk, info = self._walks[number], self._decoder.info
+        box = walk.start.box_xywh
+        scale = self._scale_for(max(box.h * info.height, box.w * info.width))
+        length, anchor_sec = self._length(scale), self._anchor_sec(walk)
         fits = LEAD_SEC * self._fps + SHORTEST_WAY < length
         lead_sec = LEAD_SEC if fits else length / 2 / self._fps
-        if backwards:
-            return Place(backwards, self._scale, min(self._end_sec, self._anchor_sec + lead_sec))
-        return Place(backwards, self._scale, max(0.0, self._anchor_sec - lead_sec))
+        if walk.backwards:
+            return Place(number, scale, min(self._end_sec, anchor_sec + lead_sec))
+        return Place(number, scale, max(0.0, anchor_sec - lead_sec))
 
-    @property
-    def _anchor_sec(self) -> float:
-        """Just before the confirmed frame's time stamp."""
-        return max(0.0, self._start.time_sec - self._half_frame_sec)
+    def _anchor_sec(self, walk: Walk) -> float:
+        """Just before the certain frame's time stamp."""
+        return max(0.0, walk.start.time_sec - self._half_frame_sec)
 
     @property
     def _half_frame_sec(self) -> float:
         return 0.5 / self._decoder.info.fps
 
-    def _is_lead(self, frame: Frame, backwards: bool) -> bool:
-        """Whether a frame lies on the other side of the confirmed one."""
-        if backwards:
-            return frame.time_sec >= self._anchor_sec + 1 / self._fps
-        return frame.time_sec < self._anchor_sec
+    def _is_lead(self, frame: Frame, walk: Walk) -> bool:
+        """Whether a frame lies on the other side of the certain one."""
+        if walk.backwards:
+            return frame.time_sec >= self._anchor_sec(walk) + 1 / self._fps
+        return frame.time_sec < self._anchor_sec(walk)
+
+    def _range(self, walk: Walk) -> tuple[float, float]:
+        """What is read for a walk: it ends a little behind the next certain frame, so that who is there is plain."""
+        if walk.until is None:
+            return self._begin_sec, self._end_sec
+        behind = LEAD_SEC / 2
+        if walk.backwards:
+            return max(self._begin_sec, walk.end_sec - behind), self._end_sec
+        return self._begin_sec, min(self._end_sec, walk.end_sec + behind)
+
+    def _stop(self, place: Place, stills: list[Still]) -> float | None:
+        """The next moment at which he is known to be out of the picture."""
+        walk, half = self._walks[place.walk], self._half_frame_sec
+        way = -1 if walk.backwards else 1
+        if place.known is None:
+            at = walk.start.time_sec
+        else:
+            at = stills[place.anchor].frame.time_sec if place.kept else place.reel_sec + way * half
+        return next((sec for sec in walk.absent_sec if (sec - at) * way > half), None)
+
+    def _is_at(self, stop: float | None, stills: list[Still], walk: Walk) -> bool:
+        """Whether the last still is that of the moment, or behind it."""
+        if stop is None or not stills:
+            return False
+        off, half = stills[-1].frame.time_sec - stop, self._half_frame_sec
+        return off < half if walk.backwards else off >= -half
 
     def _coming(self, place: Place) -> Generator[Still, None, None]:
         """The stills from a place on, made while others are followed; to be closed before the next ones begin."""
-        share = AHEAD_SHARE_BACK if place.backwards else AHEAD_SHARE
-        frames = self._backwards(place) if place.backwards else self._onwards(place)
+        backwards = self._walks[place.walk].backwards
+        share = AHEAD_SHARE_BACK if backwards else AHEAD_SHARE
+        frames = self._backwards(place) if backwards else self._onwards(place)
         return ahead(stills_of(frames), round(share * self._length(place.scale)))
 
     def _onwards(self, place: Place) -> Iterator[tuple[float, Frame]]:
         """Where the reading began, and the frames from a place on."""
         begin, first = place.reel_sec, place.index or 0
-        for frame in self._decoder.read(begin, self._end_sec, self._fps, place.scale, first):
+        _, end = self._range(self._walks[place.walk])
+        for frame in self._decoder.read(begin, end, self._fps, place.scale, first):
             yield begin, frame
 
     def _backwards(self, place: Place) -> Iterator[tuple[float, Frame]]:
@@ -192,8 +241,9 @@ class _Walker:
         # Two lots of frames are held while walking back, the segment and this one: half the length suffices.
         part_sec = self._length(place.scale) / 2 / self._fps
         end_sec = place.reel_sec
-        while end_sec > self._begin_sec:
-            begin = max(self._begin_sec, end_sec - part_sec)
+        first_sec, _ = self._range(self._walks[place.walk])
+        while end_sec > first_sec:
+            begin = max(first_sec, end_sec - part_sec)
             frames = list(self._decoder.read(begin, end_sec, self._fps, place.scale))
             while frames:
                 frame = frames.pop()
@@ -211,24 +261,28 @@ class _Walker:
 
     def _walk(self, place: Place) -> None:
         """From a place to the end of its direction."""
-        coming, stills = self._coming(place), list[Still]()
+        walk, coming, stills = self._walks[place.walk], self._coming(place), list[Still]()
         for left, still in zip(place.kept, coming, strict=False):
             stills.append(replace(still, left=left))
         while True:
             length = self._length(place.scale)
-            stills += islice(coming, length - len(stills))
+            stop = self._stop(place, stills)
+            self._fill(stills, coming, length, stop, walk)
             anchor = place.anchor
             if place.known is None:
-                anchor = sum(self._is_lead(still.frame, place.backwards) for still in stills)
+                anchor = sum(self._is_lead(still.frame, walk) for still in stills)
             if anchor >= len(stills):
                 return
             scene = Scene(stills, self._detector)
-            known = place.known or self._confirmed(scene, anchor)
-            last = len(stills) < length
+            known = place.known or self._confirmed(walk.start, scene, anchor)
+            out = self._is_at(stop, stills, walk)
+            last = len(stills) < length or out
             passage = follow_segment(scene, known, anchor, 0 if last else int(length * SEAM_SHARE))
             self._add(place, scene, passage, anchor if place.known is None else anchor + 1)
             if passage.commit == len(stills) - 1:
-                return
+                if not out:
+                    return
+                passage = denied(scene, passage)
             del scene  # It holds the frames that were followed; the next ones need their memory.
             scale = place.scale
             place, stills = self._next(place, passage, stills)
@@ -238,6 +292,18 @@ class _Walker:
             if self._checkpoints:
                 self._checkpoints.offer(self.pieces, place)
 
+    def _fill(
+        self, stills: list[Still], coming: Iterator[Still], length: int, stop: float | None, walk: Walk
+    ) -> None:
+        """Take what comes, up to that length, or to the moment at which he is out of the picture."""
+        if stop is None:
+            stills += islice(coming, length - len(stills))
+            return
+        while len(stills) < length and not self._is_at(stop, stills, walk):
+            if (still := next(coming, None)) is None:
+                return
+            stills.append(still)
+
     def _add(self, place: Place, scene: Scene, passage: Passage, first: int) -> None:
         """Add what a segment tells from a position on to the path."""
         fresh = range(first, passage.commit + 1)
@@ -245,7 +311,7 @@ class _Walker:
             return
         told = [d for d in passage.decisions if fresh.start <= d.end <= passage.commit]
         piece = Piece(
-            place.backwards,
+            place.walk,
             Samples.of(self._sample(scene, passage, position) for position in fresh),
             [self._decision(scene, decision) for decision in told],
         )
@@ -257,13 +323,13 @@ class _Walker:
         known, commit = passage.known, passage.commit
         scale = self._next_scale(known, place.scale)
         if scale != place.scale:
-            beside = self._half_frame_sec * (1 if place.backwards else -1)
+            beside = self._half_frame_sec * (1 if self._walks[place.walk].backwards else -1)
             begin = stills[commit].frame.time_sec + beside
-            return Place(place.backwards, scale, begin, known=known.scaled(scale / place.scale)), []
+            return Place(place.walk, scale, begin, known=known.scaled(scale / place.scale)), []
         anchor = min(LEAD_FRAMES, commit) if known.box_xyxy is not None else 0
         kept = stills[commit - anchor :]
         first, left = kept[0], [still.left for still in kept]
-        here = Place(place.backwards, scale, first.reel_sec, first.frame.index, left, anchor, known)
+        here = Place(place.walk, scale, first.reel_sec, first.frame.index, left, anchor, known)
         return here, kept
 
     def _next_scale(self, known: Known, scale: float) -> float:
@@ -275,8 +341,8 @@ class _Walker:
         wanted = self._scale_for(tall / scale)
         return wanted if not SCALE_KEPT[0] < wanted / scale < SCALE_KEPT[1] else scale
 
-    def _confirmed(self, scene: Scene, anchor: int) -> Known:
-        box = boxes.to_pixels(self._start.box_xywh, scene.width, scene.height)
+    def _confirmed(self, start: Start, scene: Scene, anchor: int) -> Known:
+        box = boxes.to_pixels(start.box_xywh, scene.width, scene.height)
         colours = torso_colours(scene.stills[anchor].frame.image, box[None])[0]
         return Known(box, Reference(colours, 1))
 
@@ -308,11 +374,10 @@ class _Walker:
 
     def _report(self) -> None:
         """How much of the time is followed: a count of frames says little where their rate varies."""
-        ends = [self._start.time_sec, *(float(piece.samples.time_sec[-1]) for piece in self.pieces)]
+        ends = {piece.walk: float(piece.samples.time_sec[-1]) for piece in self.pieces}
+        done_sec = sum(abs(end - self._walks[walk].start.time_sec) for walk, end in ends.items())
         frames = sum(len(piece.samples) for piece in self.pieces)
-        self._on_progress(
-            min(0.99, (max(ends) - min(ends)) / self._duration_sec), f"{frames} frames followed"
-        )
+        self._on_progress(min(0.99, done_sec / self._duration_sec), f"{frames} frames followed")
 
 
 def _scaled(step: CameraStep, factor: float) -> CameraStep:

@@ -5,7 +5,7 @@ meets one object at a time.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from itertools import chain, islice
 from typing import Any, Final, overload
 
@@ -54,10 +54,24 @@ class PathSample:
     certainty: float
     """How likely he is the confirmed one, given every encounter since, 0..1; 0 when lost."""
     reason: str | None
-    """Why he is lost: left-picture, occluded, not-seen, cut, ambiguous."""
+    """Why he is lost: left-picture, occluded, not-seen, cut, ambiguous, absent."""
     camera: CameraStep
     """Motion of the camera from the sample before in time to this one, in pixels of a picture that is
     `FollowedPath.height` high."""
+
+    def lost(self, reason: str) -> "PathSample":
+        """The same frame without him."""
+        return replace(
+            self,
+            state=State.LOST,
+            box_xywh=None,
+            confidence=0.0,
+            similarity=None,
+            agreement=None,
+            overlapped_by=(),
+            certainty=0.0,
+            reason=reason,
+        )
 
 
 @dataclass(frozen=True)
@@ -75,6 +89,8 @@ class PathDecision:
     """Who was taken for him, at the end that is farther from the confirmed frame; normalised. None: nobody."""
     rival_xywh: Box | None
     """Who else it could have been, likewise."""
+    backwards: bool | None = None
+    """Whether it was met going back in time; None where it was if it lies before the confirmed frame."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,13 +234,16 @@ class FollowedPath:
     """When each of the video's files begins."""
     seams_sec: tuple[float, ...] = ()
     """When another recording begins: the picture was cut there, whatever it looks like."""
+    unreached_sec: list[float] = field(default_factory=list)
+    """Moments of a person's words to which no way leads, in order."""
 
 
 @dataclass(frozen=True)
 class Piece:
     """What one segment added to the path."""
 
-    backwards: bool
+    walk: int
+    """Of which walk, by its place in the plan."""
     samples: Samples
     """In the order in which they were followed."""
     decisions: list[PathDecision]

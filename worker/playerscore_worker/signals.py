@@ -17,14 +17,14 @@ from playerscore.rating import Signals
 from playerscore_worker import boxes
 from playerscore_worker.follower import FollowedPath, PathDecision, PathSample
 from playerscore_worker.following.joint import State
-from playerscore_worker.following.segment import Kind
+from playerscore_worker.following.segment import ABSENT, Kind
 
 Floats = NDArray[np.float64]
 
 # Nine to one: less is told to the reader as uncertain, and does not count as seen.
 FAIR_CERTAINTY: Final = 0.9
 # Lost for these reasons, he need not be in the picture: close-ups, replays and crowds mostly do not show him.
-AWAY: Final = frozenset({"left-picture", "cut"})
+AWAY: Final = frozenset({"left-picture", "cut", ABSENT})
 # How many of a solver's nats are worth one: its prices are not quite independent, so it may promise more than it
 # keeps. `training/fit_quality.py` looks for it; its first ten picks leaned to 1.
 NATS: Final = 1.0

@@ -4,7 +4,7 @@ A box that holds nobody is not followed: whoever were scored would be somebody e
 as it can be, and said.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -17,9 +17,8 @@ from playerscore.resources import ResultWarning
 from playerscore_worker import boxes, grass
 from playerscore_worker.detectors import Detections, Detector
 from playerscore_worker.detectors.base import drop_other_scales
-from playerscore_worker.following.joint import State
 from playerscore_worker.frames import Decoder, Frame, Limits
-from playerscore_worker.path import FollowedPath, PathSample, Samples, Start
+from playerscore_worker.path import FollowedPath, Samples, Start
 
 # A person who is missed on one frame is seen on one beside it.
 LOOK_FRAMES: Final = 2
@@ -62,11 +61,22 @@ class Look:
 
 def look(video: Path, start: Start, detector: Detector, limits: Limits | None = None) -> Look:
     """Find people around the confirmed box. Raises VideoError."""
+    return looks(video, [start], detector, limits)[0]
+
+
+def looks(
+    video: Path, starts: Sequence[Start], detector: Detector, limits: Limits | None = None
+) -> list[Look]:
+    """Find people around each of these boxes. Raises VideoError."""
     with Decoder(video, limits) as decoder:
-        info = decoder.info
-        box = boxes.to_pixels(start.box_xywh, info.width, info.height)
-        reach_sec = (LOOK_FRAMES + 0.5) / info.fps
-        frames = list(decoder.read(max(0.0, start.time_sec - reach_sec), start.time_sec + reach_sec))
+        return [_look(decoder, start, detector) for start in starts]
+
+
+def _look(decoder: Decoder, start: Start, detector: Detector) -> Look:
+    info = decoder.info
+    box = boxes.to_pixels(start.box_xywh, info.width, info.height)
+    reach_sec = (LOOK_FRAMES + 0.5) / info.fps
+    frames = list(decoder.read(max(0.0, start.time_sec - reach_sec), start.time_sec + reach_sec))
     frames.sort(key=lambda frame: abs(frame.time_sec - start.time_sec))
     frames = [frame for frame in frames if frame.recording == frames[0].recording]
     found = [_around(frame, box, detector) for frame in frames] or [Detections.none()]
@@ -135,6 +145,27 @@ def _is_part(box_xyxy: NDArray[np.float64], found: Detections) -> bool:
     return bool(((_covered(box_xyxy, found) >= INSIDE) & (share < PART)).any())
 
 
+def nobody_at(seen: Sequence[Look], starts: Sequence[Start]) -> list[Start]:
+    """The boxes in which no person is."""
+    return [start for look, start in zip(seen, starts, strict=True) if is_empty(warnings(look))]
+
+
+def of_anchors(empty: Sequence[Start], unreached_sec: Sequence[float]) -> list[ResultWarning]:
+    """What is doubtful about a person's further words."""
+    told = []
+    if empty:
+        times = _times([start.time_sec for start in empty])
+        told.append(("ANCHOR_EMPTY", f"No person is in the boxes of the anchors at {times}"))
+    if unreached_sec:
+        text = f"No way leads from their neighbours to the anchors at {_times(unreached_sec)}"
+        told.append(("ANCHOR_UNREACHED", text))
+    return [ResultWarning(code=code, message=message) for code, message in told]
+
+
+def _times(seconds: Sequence[float]) -> str:
+    return ", ".join(f"{sec:.1f} s" for sec in seconds)
+
+
 def is_foreign(told: list[ResultWarning]) -> bool:
     """Whether what was filmed may be no football."""
     return any(warning.code == "PITCH_UNSEEN" for warning in told)
@@ -147,18 +178,5 @@ def is_empty(told: list[ResultWarning]) -> bool:
 
 def disowned(path: FollowedPath) -> FollowedPath:
     """The path of nobody: every sample is lost, because whoever was found is not the one who was confirmed."""
-    return replace(path, samples=Samples.of(map(_nobody, path.samples)), decisions=[])
-
-
-def _nobody(sample: PathSample) -> PathSample:
-    return replace(
-        sample,
-        state=State.LOST,
-        box_xywh=None,
-        confidence=0.0,
-        similarity=None,
-        agreement=None,
-        overlapped_by=(),
-        certainty=0.0,
-        reason="target-empty",
-    )
+    nobody = (sample.lost("target-empty") for sample in path.samples)
+    return replace(path, samples=Samples.of(nobody), decisions=[])

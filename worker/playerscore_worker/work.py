@@ -1,7 +1,7 @@
 """The two tasks, from a video file to what the flow stores: the same in a pod and on a desk."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +23,7 @@ from playerscore.resources import (
 )
 from playerscore.tasks import AnalysisTask, FurtherTask, PodTask, PreviewTask
 from playerscore_worker import artifacts, clip, contact_sheet, signals, target
+from playerscore_worker.anchors import Said
 from playerscore_worker.checkpoints import Checkpoints, key_of
 from playerscore_worker.cpus import cpu_limit
 from playerscore_worker.decisions import log_of
@@ -143,19 +144,22 @@ def run_analysis(
     In the folder `checkpoints` lies what was followed so far; what earlier attempts left there is taken over.
     """
     detector = _detector(task.detector, weights, task.memory_failures or 0)
-    start = Start(task.start_time_sec, task.target.bbox.box)
+    start, said = Start(task.start_time_sec, task.target.bbox.box), _said(task)
     video, limits = footage.files[0], _limits(task, footage)
-    warnings = target.warnings(target.look(video, start, detector, limits))
+    seen, *others = target.looks(video, [start, *said.starts], detector, limits)
+    warnings, empty = target.warnings(seen), target.nobody_at(others, said.starts)
+    said = replace(said, starts=tuple(one for one in said.starts if one not in empty))
     key = key_of(task, footage.sha256, detector.weights_sha256)
     kept = Checkpoints(checkpoints, key) if checkpoints else None
-    path = _followed(task, video, limits, start, detector, on_progress, kept)
+    path = _followed(task, video, limits, start, said, detector, on_progress, kept)
     if target.is_empty(warnings):
         path = target.disowned(path)
     found = signals.measure(path)
     metres = measured(path, task.pitch, video, limits) if task.pitch else None
     rating, method = _rated(found, metres)
     rating = unsure(rating) if target.is_foreign(warnings) else rating
-    warnings = [*warnings, *(metres.warnings if metres else [])]
+    warnings += target.of_anchors(empty, path.unreached_sec)
+    warnings += metres.warnings if metres else []
     result = Result(
         overall_score=rating.overall_score,
         radar=rating.radar,
@@ -164,6 +168,7 @@ def run_analysis(
         metrics=metres.metrics if metres else None,
         target_forced=task.target_forced,
         target_iou=task.target_iou,
+        anchors=len(task.anchors) if task.anchors else None,
         generation=task.generation,
         provenance=Provenance(
             image=task.image,
@@ -188,6 +193,7 @@ def _followed(
     video: Path,
     limits: Limits,
     start: Start,
+    said: Said,
     detector: Detector,
     on_progress: Progress,
     kept: Checkpoints | None,
@@ -203,7 +209,15 @@ def _followed(
         limits,
         task.memory_failures or 0,
         kept,
+        said,
     )
+
+
+def _said(task: AnalysisTask) -> Said:
+    """A person's words about further moments."""
+    anchors = task.anchors or []
+    starts = tuple(Start(anchor.time_sec, anchor.bbox.box) for anchor in anchors if anchor.bbox)
+    return Said(starts, tuple(anchor.time_sec for anchor in anchors if anchor.absent))
 
 
 def _detector(choice: DetectorChoice, weights: Path | None, memory_failures: int = 0) -> Detector:

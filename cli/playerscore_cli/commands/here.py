@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from playerscore import names
 from playerscore.resources import MAX_PARTS, Analysis, Detector, PreviewSettings, ScoringRuntime
 from playerscore_cli import console
-from playerscore_cli.commands import pitching
+from playerscore_cli.commands import anchoring, pitching
 
 
 @contextmanager
@@ -114,6 +114,13 @@ def _detector_of(runtime: Path) -> Detector:
     help="spec.pitch as YAML or JSON: the score then rests on metres.",
 )
 @click.option(
+    "--anchor",
+    "anchors",
+    multiple=True,
+    metavar="TIME=X,Y,W,H",
+    help="Where he is at another moment (63:20=0.4,0.3,0.03,0.1), or that he is not in the picture (63:20=absent).",
+)
+@click.option(
     "--out",
     metavar="FOLDER",
     type=click.Path(path_type=Path),
@@ -132,6 +139,7 @@ def run(
     runtime: Path | None,
     weights: Path | None,
     pitch: Path | None,
+    anchors: tuple[str, ...],
     out: Path,
 ) -> None:
     """The whole flow on this machine, without a cluster.
@@ -144,6 +152,7 @@ def run(
         raise click.UsageError(f"a video has at most {MAX_PARTS + 1} files")
     detector = _detector_of(runtime) if runtime else Detector()
     where = pitching.read(pitch) if pitch else None
+    said = [anchoring.read(text) for text in anchors]
     with _extras():
         from playerscore_cli import local
 
@@ -156,7 +165,8 @@ def run(
     why = "the most usable player; --frame and --player choose another" if ours else "as asked"
     console.out.print(f"picked track {person.track_id} on frame {number}: {why}", markup=False)
     with console.progress("analysis") as tell:
-        result, files = local.analyse(made, chosen, person, Analysis(max_fps=max_fps), out, tell, where)
+        asked = Analysis(max_fps=max_fps)
+        result, files = local.analyse(made, chosen, person, asked, out, tell, where, said)
     console.print_result(result)
     for path in files:
         console.out.print(f"{path.name}: {path}", markup=False)

@@ -148,7 +148,7 @@ def confirm(
     form: Format,
 ) -> None:
     """Confirm where the player is."""
-    bbox = _box(box) if box else None
+    bbox = box_of(box) if box else None
     key = None if frame is None else frame_key_of(name, frame)
 
     def judge(job: ScoringJob) -> flow.Change:
@@ -157,12 +157,13 @@ def confirm(
     step(cluster, name, judge, form, dry_run)
 
 
-def _box(text: str) -> BBox:
+def box_of(text: str) -> BBox:
+    """A box of an option. Raises FlowError INVALID."""
     try:
         x, y, w, h = (float(part) for part in text.split(","))
         return BBox(x=x, y=y, w=w, h=h)
     except ValueError as error:
-        raise FlowError("INVALID", f"--box wants x,y,w,h in 0..1, not {text!r}", field="bbox") from error
+        raise FlowError("INVALID", f"a box is x,y,w,h in 0..1, not {text!r}", field="bbox") from error
 
 
 @click.command()

@@ -36,8 +36,11 @@ def decided(case: Case) -> Decision:
 def expected(case: Case) -> list[list[str]]:
     """The refusals that the operator may answer with; empty for a launch."""
     if case.launch == "as judged":
-        gates = ("NOT_READY", "FRAME_NOT_FOUND", "TARGET_MISMATCH")
-        return [[item.reason, item.message] for item in case.deny if item.reason in gates]
+        gates = (
+            *("NOT_READY", "FRAME_NOT_FOUND", "TARGET_MISMATCH"),
+            *("ANCHOR_CONFLICT", "ANCHOR_OUTSIDE", "ANCHOR_MISMATCH"),
+        )
+        return [[item.reason, item.message] for gate in gates for item in case.deny if item.reason == gate]
     assert isinstance(case.launch, list)
     return case.launch
 

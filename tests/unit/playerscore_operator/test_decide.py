@@ -24,9 +24,9 @@ from builders import (
 from mergepatch import patched
 from playerscore import tasks
 from playerscore.names import ConditionType, Step
-from playerscore.resources import Progress, ResultWarning, Retry, ScoringJobStatus
+from playerscore.resources import Anchor, BBox, Progress, ResultWarning, Retry, ScoringJobStatus
 from playerscore_operator.decide import Decision, decide
-from playerscore_operator.manifests import analysis_job, preview_job
+from playerscore_operator.manifests import analysis_job, preview_job, spec_hash
 from playerscore_operator.observe import Observed
 from worlds import API, LAUNCHED, NOW, PAUSED, RUNS, world
 
@@ -555,16 +555,55 @@ def test_without_a_pitch_there_is_no_such_condition() -> None:
 
 
 def test_the_pitch_reaches_the_worker_and_is_absent_where_none_is_given() -> None:
-    def task(spec: Any) -> Any:
-        observed = world(spec, make_status())
-        assert observed.runtime is not None
-        containers = analysis_job(observed, observed.runtime.spec, 1, API)["spec"]["template"]["spec"][
-            "containers"
-        ]
-        told = {item["name"]: item.get("value") for c in containers for item in c["env"]}
-        return json.loads(told["PLAYERSCORE_TASK"])
-
-    with_pitch = task(make_ready_spec(suspend=False, pitch=make_pitch()))
+    with_pitch = told(make_ready_spec(suspend=False, pitch=make_pitch()))
 
     assert tasks.read(json.dumps(with_pitch)).pitch == make_pitch()  # type: ignore[union-attr]
-    assert "pitch" not in task(make_ready_spec(suspend=False))
+    assert "pitch" not in told(make_ready_spec(suspend=False))
+
+
+def told(spec: Any) -> Any:
+    """The task of an attempt of that spec."""
+    observed = world(spec, make_status())
+    assert observed.runtime is not None
+    body = analysis_job(observed, observed.runtime.spec, 1, API)
+    containers = body["spec"]["template"]["spec"]["containers"]
+    variables = {item["name"]: item.get("value") for c in containers for item in c["env"]}
+    return json.loads(variables["PLAYERSCORE_TASK"])
+
+
+BEFORE_ANCHORS = "6ee4428a25203b8a"
+ANCHORS = [
+    Anchor(time_sec=6.0, bbox=BBox(x=0.25, y=0.25, w=0.125, h=0.25)),
+    Anchor(time_sec=9.0, absent=True),
+]
+
+
+def test_anchors_reach_the_worker_and_are_absent_where_none_are_given() -> None:
+    given = told(make_ready_spec(suspend=False, anchors=ANCHORS))
+
+    assert tasks.read(json.dumps(given)).anchors == ANCHORS  # type: ignore[union-attr]
+    for none in (None, []):
+        assert told(make_ready_spec(suspend=False, anchors=none)) == told(make_ready_spec(suspend=False))
+    assert "anchors" not in told(make_ready_spec(suspend=False))
+
+
+def test_other_anchors_are_another_attempt_and_none_leave_the_digest_as_it_was() -> None:
+    """The digests are those of attempts that ran when there were no anchors."""
+
+    def digest(anchors: Any) -> str:
+        return spec_hash(world(make_ready_spec(suspend=False, anchors=anchors), make_status()))
+
+    assert digest(None) == digest([]) == BEFORE_ANCHORS
+    assert len({digest(None), digest(ANCHORS), digest(ANCHORS[:1])}) == 3
+
+
+@pytest.mark.parametrize(("heard", "said"), [(2, False), (None, True)], ids=["knows them", "is older"])
+def test_a_worker_that_does_not_know_anchors_is_told_of(heard: int | None, said: bool) -> None:
+    result = make_result(generation=3).model_copy(update={"anchors": heard})
+    status = make_status(run=make_run(1, generation=3), conditions=[RUNS], result=result)
+    observed = running(status, make_ready_spec(suspend=False, anchors=ANCHORS))
+    decision = decide(with_child(observed, attempt(observed), "Complete"), NOW, API)
+
+    assert decision.status is not None
+    (message,) = (c["message"] for c in decision.status["conditions"] if c["type"] == "Succeeded")
+    assert ("older than spec.anchors" in message) == said

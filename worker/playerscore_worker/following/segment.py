@@ -63,6 +63,8 @@ SURE_SCORE: Final = 0.4
 CLAIM_SIGHTS: Final = 8
 APART_SIGHTS: Final = 4
 APART_COVER: Final = 0.15
+# The reason why he is lost where a person said that he is not in the picture.
+ABSENT: Final = "absent"
 LOST: Final = Sight(State.LOST, None, 0.0, (), "not-seen")
 
 
@@ -144,9 +146,14 @@ class Known:
         if self.box_xyxy is not None:
             return Follower.start(scene, anchor, self.box_xyxy)
         follower = Follower.start(scene, anchor, self.lost_xyxy)
-        follower.lose("cut" if self.behind_a_cut else self.reason)
-        follower.lost_sec = self.gone_sec
+        follower.lose(self.lost_reason)
+        follower.lost_sec, follower.cut = self.gone_sec, follower.cut or self.behind_a_cut
         return follower
+
+    @property
+    def lost_reason(self) -> str:
+        """Why he is lost where the scene begins."""
+        return "cut" if self.behind_a_cut and self.reason != ABSENT else self.reason
 
     @property
     def behind_a_cut(self) -> bool:
@@ -297,6 +304,22 @@ def follow_segment(scene: Scene, known: Known, anchor: int, seam: int) -> Passag
     return _Assembly(scene, trail, solution, known, anchor, seam).passage()
 
 
+def denied(scene: Scene, passage: Passage) -> Passage:
+    """The same with him out of the picture at its end: whoever is seen there is somebody else."""
+    position, known = passage.commit, passage.known
+    if known.box_xyxy is None:
+        return passage
+    gone = Known(
+        None,
+        known.reference,
+        reason=ABSENT,
+        height_px=float(boxes.statures(known.box_xyxy[None])[0]),
+        strangers_xyxy=scene.everyone(position).found.boxes_xyxy.astype(np.float64),
+        census=known.census,
+    )
+    return replace(passage, known=gone)
+
+
 def _decide(scene: Scene, trail: _Trail, known: Known, anchor: int) -> _Solution:
     nodes = tracklets.nodes(scene, tracklets.build(scene))
     start, nodes = _start(scene, trail, known, anchor, nodes)
@@ -312,7 +335,7 @@ def _decide(scene: Scene, trail: _Trail, known: Known, anchor: int) -> _Solution
         _agree_on_kit(cost, kit, start)
     cost[start] = np.where(_strangers(known, nodes), linking.FORBIDDEN, cost[start])
     if known.behind_a_cut:
-        cost[start] = _after_cut(scene, nodes, known)
+        cost[start] = np.where(_strangers(known, nodes), linking.FORBIDDEN, _after_cut(scene, nodes, known))
     for k, (origin, _) in enumerate(ways_out, start=len(nodes) - len(ways_out)):
         cost[origin, k] = TRACKED
     puzzle = Puzzle(nodes, cost, len(scene) - 1, known.box_xyxy is None)
@@ -796,7 +819,7 @@ class _Assembly:
     def _before(self, first: Node) -> None:
         """Before his first clear stretch: what following back proposed, or he is still lost."""
         known = self.known
-        lost = replace(LOST, reason="cut" if known.behind_a_cut else known.reason)
+        lost = replace(LOST, reason=known.lost_reason)
         for position in range(min(first.first, len(self.scene))):
             sight = self.trail.sights[position]
             usable = known.box_xyxy is not None and self._free(position, sight)

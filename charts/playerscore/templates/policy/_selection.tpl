@@ -92,4 +92,39 @@ matchConditions:
     'IoU ' + '%.3f'.format([double(int(variables.iou * 1000.0)) / 1000.0]) +
     ' with track ' + variables.trackName +
     (variables.track.hasValue() ? ' on ' : ' which is not on ') + variables.frameKey + ' is below 0.2'
+- name: anchors
+  expression: "object.spec.?anchors.orValue([])"
+- name: anchored
+  expression: >-
+    variables.asked || object.spec.?anchors != variables.old.?anchors ||
+    object.spec.?analysis != variables.old.?analysis
+- name: range
+  expression: >-
+    [double(object.spec.?analysis.?startSec.orValue(0)), [double(object.spec.?analysis.?endSec.orValue(1000000)),
+    double(object.?status.?preview.?video.?duration_sec.orValue(1000000))].min()]
+# Each anchor's time, its box, and the picked track's there; only those at which the preview saw him.
+- name: seen
+  expression: >-
+    !variables.trackId.hasValue() || object.spec.?target.?force.orValue(false) ? [] :
+    variables.anchors.map(a, object.?status.?preview.?frames.orValue([]).filter(f,
+    double(f.time_sec) - double(a.time_sec) <= 0.001 && double(a.time_sec) - double(f.time_sec) <= 0.001 &&
+    f.tracks.exists(t, t.track_id == variables.trackId.orValue(-1)))[?0].optMap(f,
+    [[[double(a.time_sec)], a.?bbox.optMap(b, [double(b.x), double(b.y), double(b.w), double(b.h)]).orValue([]),
+    f.tracks.filter(t, t.track_id == variables.trackId.orValue(-1)).map(t,
+    [double(t.bbox.x), double(t.bbox.y), double(t.bbox.w), double(t.bbox.h)])[0]]]).orValue([]))
+    .filter(s, s.size() > 0).map(s, s[0])
+# The time of each, and width, height and areas of what is shared; no areas where he is said to be absent.
+- name: shares
+  expression: >-
+    variables.seen.map(s, s[1].size() == 0 ? [s[0][0]] : [s[0][0],
+    [s[1][0] + s[1][2], s[2][0] + s[2][2]].min() - [s[1][0], s[2][0]].max(),
+    [s[1][1] + s[1][3], s[2][1] + s[2][3]].min() - [s[1][1], s[2][1]].max(),
+    s[1][2] * s[1][3], s[2][2] * s[2][3]])
+# The time of each and the IoU, -1 where he is said to be absent.
+- name: overlaps
+  expression: >-
+    variables.shares.map(s, s.size() == 1 ? [s[0], -1.0] : s[1] > 0.0 && s[2] > 0.0
+    ? [s[0], [s[1] * s[2], s[3], s[4]].min()] + s : [s[0], 0.0])
+    .map(s, s.size() == 2 || s[1] <= 0.0 ? [s[0], s[1] < 0.0 ? -1.0 : 0.0]
+    : [s[0], [1.0, s[1] / (s[5] + s[6] - s[1])].min()])
 {{- end }}
