@@ -11,11 +11,12 @@ import pytest
 from builders import make_target
 from matches import Match
 from playerscore.errors import VideoError
+from playerscore.geometry import Box
 from playerscore.resources import Video, VideoPart
 from playerscore.tasks import AnalysisTask
 from playerscore_worker.checkpoints import key_of
 from playerscore_worker.detectors import Detector
-from playerscore_worker.follower import FollowedPath, Start, follow
+from playerscore_worker.follower import SEGMENT_FRAMES, FollowedPath, Start, follow
 from playerscore_worker.following.joint import State
 from playerscore_worker.frames import Decoder, Frame, Limits, Part
 from playerscore_worker.pitch.measuring import _looked_at
@@ -166,3 +167,15 @@ def test_a_checkpoint_goes_on_where_the_cuts_are_the_same(
         return key_of(task, "a" * 64, None)
 
     assert (key(VideoPart(uri=uri, continues=continues)) == key(VideoPart(uri="s3://a/b"))) is same
+
+
+def test_a_cut_at_a_segments_last_frame_ends_nothing(tmp_path: Path, detector: Detector) -> None:
+    files = [
+        _still(tmp_path / "first.mp4", (160, 90), 25, SEGMENT_FRAMES - 1, 90),
+        _still(tmp_path / "second.mp4", (160, 90), 25, 30, 90),
+    ]
+    limits = Limits(parts=(Part(files[1]),))
+
+    path = follow(files[0], Start(0.0, Box(0.4, 0.2, 0.1, 0.7)), detector, limits=limits)
+
+    assert [sample.index for sample in path.samples] == list(range(SEGMENT_FRAMES + 29))

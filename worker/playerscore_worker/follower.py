@@ -279,7 +279,7 @@ class _Walker:
             last = len(stills) < length or out
             passage = follow_segment(scene, known, anchor, 0 if last else int(length * SEAM_SHARE))
             self._add(place, scene, passage, anchor if place.known is None else anchor + 1)
-            if passage.commit == len(stills) - 1:
+            if last and passage.commit == len(stills) - 1:
                 if not out:
                     return
                 passage = denied(scene, passage)
