@@ -33,14 +33,14 @@ def files(tmp_path: Path) -> Pod:
     found = Pod(tmp_path / "work", tmp_path / "termination-log")
     found.folder.mkdir()
     noise = np.random.default_rng(7)
-    with av.open(str(found.video), "w", format="mp4") as container:
+    with av.open(str(found.video()), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
         still = noise.integers(0, 255, (SIZE[1], SIZE[0], 3), np.uint8)
         for _ in range(FRAMES):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(still, "bgr24")))
         container.mux(stream.encode(None))
-    pod.write(found.fetched, {"sha256": "a" * 64, "bytes": found.video.stat().st_size})
+    pod.write(found.fetched, {"sha256": ["a" * 64], "bytes": found.video().stat().st_size})
     return found
 
 
