@@ -168,7 +168,8 @@ class Job(_Form):
     displayName: str | None  # noqa: N815  # the flow's word
     player_ref: PlayerRef | None
     target: Target | None
-    anchors: list[Anchor] | None
+    anchors: Annotated[list[Anchor] | None, Field(exclude_if=lambda anchors: anchors is None)] = None
+    """Absent where there are none."""
     progress: JobProgress
     result: Result | None
     conditions: list[Condition]

@@ -18,7 +18,6 @@ const job = (id: string, more: object = {}): Job =>
     displayName: null,
     player_ref: null,
     target: null,
-    anchors: null,
     progress: { step: "QUEUED", percent: null, message: null },
     result: null,
     conditions: [],
