@@ -9,12 +9,10 @@ from typing import Final
 from playerscore import edits, steps
 from playerscore.edits import State, Violation
 from playerscore.errors import CATALOGUE
-from playerscore.names import ConditionType, Reason
+from playerscore.names import SAME_TIME_SEC, ConditionType, Reason
 from playerscore.resources import MAX_FRAMES, PreviewStatus, ScoringJobSpec, ScoringJobStatus
 
 FIELD: Final = "spec.preview.atSec"
-SAME_INSTANT_SEC: Final = 0.001
-"""Time stamps are rounded by their container."""
 
 
 def asked(spec: ScoringJobSpec) -> list[float]:
@@ -30,7 +28,7 @@ def unanswered(spec: ScoringJobSpec, preview: PreviewStatus) -> list[float]:
 
 def is_answered(preview: PreviewStatus, time_sec: float) -> bool:
     """Whether frames were added for a time, or a frame is not more than half a frame's duration away."""
-    near = 0.5 / preview.video.fps + SAME_INSTANT_SEC
+    near = 0.5 / preview.video.fps + SAME_TIME_SEC
     shown = any(abs(frame.time_sec - time_sec) <= near for frame in preview.frames)
     return shown or time_sec in (preview.asked_sec or [])
 
