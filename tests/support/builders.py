@@ -37,6 +37,7 @@ from playerscore.resources import (
     Video,
     VideoInfo,
 )
+from playerscore.tasks import AnalysisTask
 
 NAME = "match-1"
 NAMESPACE = "default"
@@ -343,3 +344,21 @@ TEMPLATE: Final[dict[str, Any]] = {
     "securityContext": {"runAsUser": 1000650000, "runAsGroup": 1000650000, "fsGroup": 1000650000},
 }
 """All that a runtime may say about pods, but for what a cluster must have (a priority class, a runtime class)."""
+
+
+def make_task(box: Box, start_time_sec: float, **changes: Any) -> AnalysisTask:
+    """The first analysis of whoever is in that box then."""
+    known: dict[str, Any] = {
+        "namespace": "default",
+        "name": "match-1",
+        "uid": "u",
+        "image": IMAGE,
+        "video": Video(uri="s3://playerscore/default/uploads/x"),
+        "sources": [],
+        "attempt": 1,
+        "generation": 1,
+        "target": make_target(box),
+        "start_time_sec": start_time_sec,
+        "target_forced": False,
+    }
+    return AnalysisTask(**(known | changes))

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from builders import IMAGE
+from builders import make_task
 from matches import Match
 from playerscore.geometry import Box, iou
-from playerscore.resources import Analysis, Anchor, BBox, Target, Video
+from playerscore.resources import Analysis, Anchor, BBox
 from playerscore.tasks import AnalysisTask
 from playerscore_clips.match import load_truth
 from playerscore_clips.scenes import render_scene
@@ -118,25 +118,9 @@ def columns(path: FollowedPath) -> list[Any]:
 
 
 def task(scene: Match, anchors: list[Anchor] | None) -> AnalysisTask:
-    return AnalysisTask(
-        namespace="default",
-        name="match-1",
-        uid="u",
-        image=IMAGE,
-        video=Video(uri="s3://playerscore/default/uploads/x"),
-        sources=[],
-        attempt=1,
-        generation=1,
-        target=Target(
-            frame_key="jobs/match-1/frames/frame_0001.jpg",
-            bbox=bbox(start(scene, CONFIRMED).box_xywh),
-            confirmed=True,
-        ),
-        start_time_sec=CONFIRMED / scene.truth.fps,
-        target_forced=False,
-        analysis=Analysis(start_sec=FROM_SEC, end_sec=4.5, max_fps=12),
-        anchors=anchors,
-    )
+    analysis = Analysis(start_sec=FROM_SEC, end_sec=4.5, max_fps=12)
+    here = start(scene, CONFIRMED)
+    return make_task(here.box_xywh, here.time_sec, analysis=analysis, anchors=anchors)
 
 
 def bbox(box: Box) -> BBox:

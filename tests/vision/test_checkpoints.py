@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import workercontainer
-from builders import IMAGE
+from builders import make_task
 from matches import Match
-from playerscore.resources import Analysis, BBox, Target, Video
+from playerscore.resources import Analysis
 from playerscore.tasks import TASK_VARIABLE, AnalysisTask
 from playerscore_worker import checkpoints, pod
 from playerscore_worker.checkpoints import SECONDS_VARIABLE, Checkpoints, Place
@@ -34,25 +34,7 @@ PATIENCE_SECONDS = 300.0
 def task(match: Match, **more: Any) -> AnalysisTask:
     box = match.box(match.pickable(100)[0], 100)
     assert box is not None
-    return AnalysisTask(
-        namespace="default",
-        name="match-1",
-        uid="u",
-        image=IMAGE,
-        video=Video(uri="s3://playerscore/default/uploads/x"),
-        sources=[],
-        attempt=1,
-        generation=1,
-        target=Target(
-            frame_key="jobs/match-1/frames/frame_0001.jpg",
-            bbox=BBox(x=box.x, y=box.y, w=box.w, h=box.h),
-            confirmed=True,
-        ),
-        start_time_sec=4.0,
-        target_forced=False,
-        memory_failures=SMALL_SEGMENTS,
-        **more,
-    )
+    return make_task(box, 4.0, memory_failures=SMALL_SEGMENTS, **more)
 
 
 CONTEXT = multiprocessing.get_context("forkserver")

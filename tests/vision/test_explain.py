@@ -7,12 +7,11 @@ import av
 import cv2
 import numpy as np
 
-from builders import IMAGE
+from builders import make_task
 from matches import Match
 from playerscore.decisions import Kind
 from playerscore.geometry import Box, iou
-from playerscore.resources import Analysis, BBox, Target, Video
-from playerscore.tasks import AnalysisTask
+from playerscore.resources import Analysis
 from playerscore_worker import clip, contact_sheet, target
 from playerscore_worker.decisions import log_of
 from playerscore_worker.detectors import Detector
@@ -102,22 +101,8 @@ def test_half_a_man_and_nobody_are_told(match: Match, detector: Detector) -> Non
 
 
 def _analysed(match: Match, box: Box, video: Path | None = None) -> Analysed:
-    task = AnalysisTask(
-        namespace="default",
-        name="match-1",
-        uid="u",
-        image=IMAGE,
-        video=Video(uri="s3://playerscore/default/uploads/x"),
-        sources=["s3://playerscore/default/uploads/"],
-        attempt=1,
-        generation=1,
-        target=Target(
-            frame_key="jobs/match-1/frames/frame_0001.jpg", bbox=BBox(**box._asdict()), confirmed=True
-        ),
-        start_time_sec=FRAME / 25,
-        target_forced=True,
-        analysis=Analysis(start_sec=1.0, end_sec=3.0, max_fps=10),
-    )
+    analysis = Analysis(start_sec=1.0, end_sec=3.0, max_fps=10)
+    task = make_task(box, FRAME / 25, target_forced=True, analysis=analysis)
     footage = Footage((video or match.video,), ("c" * 64,))
     return run_analysis(task, footage, lambda share, message: None)
 
