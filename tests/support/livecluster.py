@@ -123,9 +123,19 @@ class Cluster:
         )
 
     def _told(self, job: Json) -> str:
-        """Its state, and what the cluster has to say about its pods."""
-        about = ("get", "pods,events", "-n", JOBS_NAMESPACE, "--sort-by=.metadata.creationTimestamp")
-        return f"{_told(job)}\n{self.kubectl(*about)[-6000:]}"
+        """Its state, and what the cluster has to say about its pods and the operator."""
+        asked = {
+            "pods": ("get", "pods", "-n", JOBS_NAMESPACE, "-o", "wide"),
+            "events": ("get", "events", "-n", JOBS_NAMESPACE, "--sort-by=.metadata.creationTimestamp"),
+            "operator": ("logs", "-n", SYSTEM_NAMESPACE, "deployment/playerscore-operator", "--tail=40"),
+        }
+        said = []
+        for what, command in asked.items():
+            try:
+                said.append(f"--- {what}\n{self.kubectl(*command)[-6000:]}")
+            except CommandError as error:
+                said.append(f"--- {what}: {error}")
+        return "\n".join([_told(job), *said])
 
     def finished(self, name: str, seconds: float = 300.0) -> Json:
         """The job when it has ended."""
