@@ -196,6 +196,9 @@ bench-following: setup ## How well the confirmed player is followed, rendered an
 bench-metrics: setup ## How exact metres and speeds are, on rendered play (an hour on 2 cores), into benchmarks/results
 	$(RUN) python benchmarks/metrics.py
 
+bench-review: setup ## What three answers to a result's review are worth, on the rendered scenes, into benchmarks/results
+	$(RUN) python benchmarks/review.py
+
 bench-policy: setup ## What the policy in CEL costs an API server at the largest preview, into benchmarks/results
 	$(RUN) python benchmarks/policy_cost.py
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from playerscore import names, sources
 from playerscore.errors import PlayerscoreError
-from playerscore.resources import MAX_FRAMES, MAX_PARTS, ScoringJobStatus, ScoringRuntimeSpec
+from playerscore.resources import MAX_ARTIFACTS, MAX_FRAMES, MAX_PARTS, ScoringJobStatus, ScoringRuntimeSpec
 from playerscore.tasks import CHECKPOINT_BYTES, MOST_CHECKPOINTS
 from playerscore_api import answers, broker, content, examples, forms, pods, uploads
 from playerscore_api.deps import Parts, State, Token
@@ -26,8 +26,6 @@ LIMITS: Final = {
     Purpose.ARTIFACTS: ARTIFACT_BYTES,
     Purpose.CHECKPOINTS: CHECKPOINT_BYTES,
 }
-MOST_ARTIFACTS: Final = 32
-"""As many as a status can list."""
 Namespace = Annotated[
     str,
     Path(
@@ -181,9 +179,9 @@ async def put_artifact(
     job = await _job(parts, token, namespace, name, Purpose.ARTIFACTS)
     uid = job["metadata"]["uid"]
     key = broker.artifact_key(namespace, uid, file)
-    there = await parts.broker.count(broker.artifact_prefix(namespace, uid), MOST_ARTIFACTS, besides=key)
-    if there >= MOST_ARTIFACTS:
-        raise PlayerscoreError("TOO_LARGE", f"A job has at most {MOST_ARTIFACTS} artifacts")
+    there = await parts.broker.count(broker.artifact_prefix(namespace, uid), MAX_ARTIFACTS, besides=key)
+    if there >= MAX_ARTIFACTS:
+        raise PlayerscoreError("TOO_LARGE", f"A job has at most {MAX_ARTIFACTS} artifacts")
     return await _receive(parts, token, job, Purpose.ARTIFACTS, request, key)
 
 

@@ -47,6 +47,14 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
         ),
         "show": Entry("seeing", "The preview to pick from, or the result, as a picture."),
         "result": Entry("seeing", "The result alone."),
+        "review": Entry(
+            "reviewing",
+            "The moments of a result that are worth a look, the one first whose answer would change most.",
+        ),
+        "refine": Entry(
+            "reviewing",
+            "Answer moments of a review, and analyse again what the answers touch, as a new job.",
+        ),
         "wait": Entry("following", "Wait for jobs; the exit code tells how it ended."),
         "watch": Entry(
             "following",

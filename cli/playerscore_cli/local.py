@@ -1,13 +1,17 @@
 """The whole flow on one machine, without a cluster: the same rules and the same worker."""
 
+import json
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
 
-from playerscore import flow, readiness, sources
+from pydantic import ValidationError
+
+from playerscore import flow, names, readiness, review, sources
 from playerscore.coherence import find_track
-from playerscore.errors import FlowError, NotReadyError
+from playerscore.errors import FlowError, NotReadyError, PlayerscoreError
 from playerscore.names import NOT_READY_MESSAGE, frame_number
 from playerscore.resources import (
     Analysis,
@@ -25,6 +29,7 @@ from playerscore.resources import (
     VideoLimits,
     VideoPart,
 )
+from playerscore.review import Answer
 from playerscore.tasks import AnalysisTask, PreviewTask
 from playerscore_cli import output
 from playerscore_cli.console import Tell
@@ -33,6 +38,9 @@ from playerscore_worker import container, source
 from playerscore_worker.work import best_pick, run_analysis, run_preview
 
 IMAGE = "local"
+RESULT_FILE = "result.json"
+TASK_FILE = "task.json"
+"""What a run was asked to do, for who goes on from it."""
 LIMITS = VideoLimits(bytes=2**50, pixels=8192 * 4320, duration_seconds=86_400)
 """Of a file on one's own disk no size is too large; pictures may be those of 8K, and it may last a day."""
 
@@ -160,10 +168,72 @@ def analyse(
         pitch=pitch,
         anchors=confirmed.spec.anchors,
     )
+    return _scored(task, made.footage, made.weights, out, tell)
+
+
+def _scored(
+    task: AnalysisTask,
+    footage: source.Footage,
+    weights: Path | None,
+    out: Path,
+    tell: Callable[[float, str], None],
+    earlier: Path | None = None,
+) -> tuple[Result, list[Path]]:
+    """Analyse, and write what was found, and what `refine` needs to go on from it."""
+    out.mkdir(parents=True, exist_ok=True)
     checkpoints = out / "checkpoints"
-    done = run_analysis(task, made.footage, tell, made.weights, checkpoints)
+    done = run_analysis(task, footage, tell, weights, checkpoints, earlier)
     written = done.write_artifacts(out)
-    result = out / "result.json"
+    result = out / RESULT_FILE
     result.write_text(done.result.model_dump_json(by_alias=True, exclude_none=True, indent=2))
+    kept = {"task": task.model_dump_json(exclude_none=True), "weights": weights and str(weights.resolve())}
+    (out / TASK_FILE).write_text(json.dumps(kept))
     shutil.rmtree(checkpoints, ignore_errors=True)
     return done.result, [*written, result]
+
+
+def refine(
+    folder: Path, answers: Sequence[Answer], out: Path, tell: Callable[[float, str], None]
+) -> tuple[Result, list[Path]]:
+    """Go on from the run in `folder` with what was answered, into another folder. Raises PlayerscoreError.
+
+    The video has to lie where it lay, with the same bytes.
+    """
+    if out.resolve() == folder.resolve():
+        raise FlowError("INVALID", "a run is never changed: choose another folder", field="--out")
+    task, weights = _kept(folder)
+    spec = ScoringJobSpec(video=task.video, analysis=task.analysis, anchors=task.anchors)
+    said = review.anchors_of(read_result(folder).review or [], answers)
+    anchors = flow.add_anchors(spec, None, said).spec.anchors
+    files = tuple(Path(unquote(urlsplit(file.uri).path)) for file in task.video.files)
+    if absent := [file for file in files if not file.is_file()]:
+        raise PlayerscoreError("NOT_FOUND", f"The video is not there any more: {absent[0]}")
+    footage = source.Footage(files, tuple(map(source.digest_of, files)))
+    source.check_digest(task, footage)
+    again = task.model_copy(update={"anchors": anchors, "generation": task.generation + 1})
+    return _scored(again, footage, weights, out, tell, folder / names.RUN_FILE)
+
+
+def read_result(folder: Path) -> Result:
+    """The result in a folder of `run`. Raises PlayerscoreError: NOT_FOUND, INVALID."""
+    file = folder / RESULT_FILE
+    try:
+        return Result.model_validate_json(file.read_text())
+    except FileNotFoundError as error:
+        raise PlayerscoreError("NOT_FOUND", f"There is no {file}") from error
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise PlayerscoreError("INVALID", f"{file} is no result that this version reads") from error
+
+
+def _kept(folder: Path) -> tuple[AnalysisTask, Path | None]:
+    """The task of the run in a folder, and the detector's file. Raises PlayerscoreError: NOT_FOUND, INVALID."""
+    file = folder / TASK_FILE
+    try:
+        content = json.loads(file.read_text())
+        return AnalysisTask.model_validate_json(content["task"]), content["weights"] and Path(
+            content["weights"]
+        )
+    except FileNotFoundError as error:
+        raise PlayerscoreError("NOT_FOUND", f"There is no {file}: it was not made by `run`") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise PlayerscoreError("INVALID", f"{file} is no task that this version reads") from error

@@ -111,18 +111,22 @@ def place_options(command: Command) -> Command:
     return command
 
 
+def cluster_of(ctx: click.Context, everywhere: bool = False) -> Any:
+    """The cluster that those three mean, before or behind the command's name."""
+    from playerscore_cli.cluster import ALL, Cluster
+
+    namespace, context, file = complete.place_of(ctx)
+    return Cluster.open(ALL if everywhere else namespace, context, file)
+
+
 def cluster_options(command: Command) -> Command:
-    """Opens the cluster that those three mean, before or behind the command's name, as the first argument."""
+    """Opens that cluster, as the first argument."""
 
     @place_options
     @click.pass_context
     def opened(ctx: click.Context, /, **given: Any) -> Any:
-        from playerscore_cli.cluster import ALL, Cluster
-
-        namespace, context, file = complete.place_of(ctx)
-        everywhere = given.get("all_namespaces")
         rest = {key: value for key, value in given.items() if key not in complete.PLACES}
-        return command(Cluster.open(ALL if everywhere else namespace, context, file), **rest)
+        return command(cluster_of(ctx, bool(given.get("all_namespaces"))), **rest)
 
     return functools.update_wrapper(opened, command)  # type: ignore[return-value]  # one argument less
 

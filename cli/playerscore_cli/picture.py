@@ -73,6 +73,12 @@ class Marks(NamedTuple):
     target: Box | None = None
 
 
+def draw_jpeg(jpeg: bytes, width: int) -> Drawing:
+    """A picture that is drawn already, at that width in pixels."""
+    picture = Image.open(io.BytesIO(jpeg)).convert("RGB")
+    return Drawing(picture.resize((width, max(1, round(picture.height * width / picture.width)))), [])
+
+
 def marks_on(spec: ScoringJobSpec, frame: Frame) -> Marks:
     """What of the spec belongs on that frame."""
     player, target = spec.player_ref, spec.target

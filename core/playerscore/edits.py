@@ -8,7 +8,7 @@ from playerscore.resources import ScoringJobSpec, ScoringJobStatus
 
 NEVER = {Reason.VIDEO_IMMUTABLE: "video", Reason.MANAGED_BY_IMMUTABLE: "managed_by"}
 """Rules of the gates and not of the CRD, whose 422 makes `kubectl apply --force` delete and recreate the job."""
-FROZEN = ("player_ref", "target", "anchors", "analysis", "runtime_name", "pitch")
+FROZEN = ("player_ref", "target", "anchors", "refines", "analysis", "runtime_name", "pitch")
 
 
 class State(StrEnum):

@@ -149,6 +149,21 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "The preview would have more than 16 frames; none is added.",
         "Ask for fewer times; where all 16 are there, create a new job from the same video.",
     ),
+    "NOT_COMPLETED": Entry(
+        409,
+        "The job has no result that another one could go on from.",
+        "Wait until it is COMPLETED; of a job that failed, create a new one.",
+    ),
+    "MOMENT_NOT_FOUND": Entry(
+        422,
+        "The result has no moment of that number in its `review`.",
+        "Answer the moments that the job's review lists.",
+    ),
+    "CANDIDATE_NOT_FOUND": Entry(
+        422,
+        "The moment has no candidate of that number.",
+        "Choose one of its candidates, or give the box in which he is.",
+    ),
     "JOB_FINISHED": Entry(
         409, "The job has ended; create a new one.", "Create a new job from the same video."
     ),

@@ -36,6 +36,8 @@ API_AUDIENCE: Final = "playerscore-api"
 DECISIONS_FILE: Final = "decisions.json"
 DECISIONS_SHEET: Final = "decisions.jpg"
 """The artifacts that tell why the player is where he is said to be."""
+RUN_FILE: Final = "run.bin"
+"""The artifact that a refined job goes on from: the path as it was followed."""
 
 NAME_MAX: Final = 63
 IOU_THRESHOLD: Final = 0.2
@@ -189,3 +191,8 @@ def checkpoint_prefix(namespace: str, uid: str) -> str:
 def upload_prefix(namespace: str) -> str:
     """Where the videos that people upload into a namespace live."""
     return f"{namespace}/uploads/"
+
+
+def review_picture(number: int) -> str:
+    """The artifact that shows a moment worth a look."""
+    return f"review_{number:02d}.jpg"

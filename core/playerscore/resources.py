@@ -27,6 +27,9 @@ MAX_ASKED: Final = 64
 MAX_MOMENTS: Final = 16
 MAX_ANCHORS: Final = 32
 MAX_POINTS: Final = 32
+MAX_REVIEW: Final = 16
+MAX_ARTIFACTS: Final = 64
+MAX_CANDIDATES: Final = 4
 DAY: Final = 86_400
 
 Unit = Annotated[float, Field(ge=0, le=1)]
@@ -302,6 +305,11 @@ class ScoringJobSpec(KubeModel):
     target: Target | None = None
     anchors: Annotated[list[Anchor], Field(max_length=MAX_ANCHORS)] | None = None
     """What is known of further moments; the following must agree with each."""
+    refines: (
+        Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=NAME_MAX)] | None
+    ) = None
+    """The ended job, in this namespace, that this one goes on from: what the anchors do not touch is not followed
+    again."""
     suspend: bool = True
     """True: a draft, or paused. False: enqueued."""
     runtime_name: Label | None = None
@@ -479,6 +487,32 @@ class ResultWarning(FlowModel):
     message: Annotated[str, Field(max_length=512)]
 
 
+MomentKind = Literal["crossing", "found-again", "declined", "cut"]
+
+
+class Moment(FlowModel):
+    """A moment worth a look: a person's word about it may change the path, and so the score."""
+
+    number: Annotated[int, Field(ge=1, le=MAX_REVIEW)]
+    """From 1, the one first whose answer would change most; its picture is `review_01.jpg` and so on."""
+    time_sec: Seconds
+    """The frame on which the candidates stand, seconds from the start of the video."""
+    kind: MomentKind
+    """`crossing`: others were near enough to be exchanged with him. `found-again`: somebody was taken for him after a
+    while. `declined`: nobody was taken for him. `cut`: another shot begins there."""
+    doubt: Unit
+    """How likely the path is wrong there; of a loss, how likely he is in the picture all the same. An estimate."""
+    stake_sec: Seconds
+    """How many seconds of the path rest on it."""
+    taken: bool
+    """Whether the first candidate is who was followed; otherwise nobody was."""
+    candidates: Annotated[
+        list[TrackBox],
+        Field(max_length=MAX_CANDIDATES, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+    ]
+    """Who he may be, the likeliest first."""
+
+
 class Result(FlowModel):
     """The scores, 0..100, and what they rest on."""
 
@@ -494,6 +528,10 @@ class Result(FlowModel):
     """IoU of the confirmed box with the picked track; absent where it could not be judged."""
     anchors: Annotated[int, Field(ge=0, le=MAX_ANCHORS)] | None = None
     """How many anchors the following heard of; absent where none were given."""
+    review: (
+        Annotated[list[Moment], Field(max_length=MAX_REVIEW, json_schema_extra=list_map("number"))] | None
+    ) = None
+    """Where a person's word would change most, the first the most; absent where nothing is worth a look."""
     generation: Annotated[int, Field(ge=0)]
     """The generation of the spec that was scored."""
     provenance: Provenance
@@ -523,9 +561,9 @@ class ScoringJobStatus(KubeModel):
     preview: PreviewStatus | None = None
     run: Run | None = None
     result: Result | None = None
-    artifacts: Annotated[list[Artifact], Field(max_length=32, json_schema_extra=list_map("name"))] | None = (
-        None
-    )
+    artifacts: (
+        Annotated[list[Artifact], Field(max_length=MAX_ARTIFACTS, json_schema_extra=list_map("name"))] | None
+    ) = None
 
 
 class ScoringJob(KubeModel):

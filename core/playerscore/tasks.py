@@ -110,6 +110,8 @@ class AnalysisTask(PodTask):
     """Absent where none is given; a worker that does not know it scores without metres."""
     anchors: list[Anchor] | None = None
     """Absent where none are given; a worker that does not know them follows from the target alone."""
+    refines: str | None = None
+    """The job that this one goes on from; a worker that does not know it follows all anew."""
 
 
 class _Kind(BaseModel):

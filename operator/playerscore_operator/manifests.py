@@ -120,6 +120,7 @@ def analysis_job(
         analysis=observed.spec.analysis or Analysis(),
         pitch=observed.spec.pitch,
         anchors=observed.spec.anchors or None,
+        refines=observed.spec.refines,
     )
     name = names.analysis_job_name(observed.uid, attempt)
     return _job(observed, runtime, name, task, api_url, accelerator=runtime.accelerator)

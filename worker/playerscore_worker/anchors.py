@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from playerscore.geometry import Box, iou
+from playerscore_worker.camera import STILL
 from playerscore_worker.following.joint import State
 from playerscore_worker.following.segment import ABSENT, DOUBT, SAME_IOU, Kind
 from playerscore_worker.path import STATES, PathDecision, PathSample, Piece, Samples, Start, in_time_order
@@ -78,6 +79,65 @@ def plan(start: Start, said: Said, begin_sec: float, end_sec: float, frame_sec: 
         late = tuple(sec for sec in absent if here.time_sec + half < sec < last - half)
         walks += [Walk(here, True, first, before, early), Walk(here, False, last, after, late)]
     return sorted(walks, key=lambda walk: walk.start is not start)
+
+
+def kept(
+    walks: Sequence[Walk], earlier: Samples, decisions: Sequence[PathDecision], fps: float
+) -> dict[int, Piece]:
+    """What an earlier run answers of a plan, by the walks' places: where it agrees with what is said, it stays.
+
+    Between two certain boxes through which it goes, one walk has its way and the other nothing; beyond the last
+    one as well, and there he is as sure as he was there.
+    """
+    found: dict[int, Piece] = {}
+    for number, walk in enumerate(walks):
+        rows = _between(walk, earlier, fps)
+        if not _agrees(walk, rows, fps):
+            continue
+        first, last = rows.time_sec[[0, -1]].tolist()
+        told = [d for d in decisions if first <= d.begin_sec and d.end_sec <= last]
+        if walk.until and walk.backwards:
+            rows, told = rows[:0], []
+        elif walk.backwards:
+            rows = _turned(rows)
+        if walk.until is None:
+            rows.certainty[:] = np.minimum(1.0, rows.certainty / max(rows.certainty[0], ENOUGH))
+        found[number] = Piece(number, rows, told)
+    return found
+
+
+def _between(walk: Walk, samples: Samples, fps: float) -> Samples:
+    """The samples of a walk, in the order of time."""
+    end_sec = walk.until.time_sec if walk.until else walk.end_sec
+    begin_sec, end_sec = sorted((walk.start.time_sec, end_sec))
+    half = 0.5 / fps
+    inside = (samples.time_sec > begin_sec - half) & (samples.time_sec < end_sec + half)
+    return samples.rows(np.flatnonzero(inside))
+
+
+def _agrees(walk: Walk, rows: Samples, fps: float) -> bool:
+    """Whether samples go through the walk's certain boxes, and have him nowhere where he is said to be absent."""
+
+    def at(sec: float) -> Box | None:
+        place = int(np.abs(rows.time_sec - sec).argmin())
+        box = rows.box_xywh[place]
+        near = abs(rows.time_sec[place] - sec) <= 0.5 / fps
+        return Box(*box.tolist()) if near and not np.isnan(box[0]) else None
+
+    if not len(rows):
+        return False
+    boxes = [(at(one.time_sec), one) for one in (walk.start, walk.until) if one]
+    through = all(box is not None and iou(box, one.box_xywh) >= SAME_IOU for box, one in boxes)
+    return through and all(at(sec) is None for sec in walk.absent_sec)
+
+
+def _turned(rows: Samples) -> Samples:
+    """Samples as walking back meets them: each with the camera's step from the one that is later in time."""
+    turned = rows[::-1]
+    steps = [STILL, *(sample.camera.inverse() for sample in turned[:-1])]
+    for place, step in enumerate(steps):
+        turned.matrix[place], turned.inlier_share[place] = step.matrix, step.inlier_share
+    return turned
 
 
 @dataclass(frozen=True)
@@ -233,7 +293,8 @@ class _Way:
         for decision in self._decisions:
             place = self.at(decision.begin_sec if self.walk.backwards else decision.end_sec)
             if place is not None:
-                yield place, replace(decision, backwards=self.walk.backwards)
+                back = self.walk.backwards if decision.backwards is None else decision.backwards
+                yield place, replace(decision, backwards=back)
 
 
 class _Gap:

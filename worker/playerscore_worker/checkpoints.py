@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final, get_origin
+from typing import Any, Final, TypeVar, get_origin
 
 import msgspec
 import numpy as np
@@ -29,6 +29,8 @@ from playerscore_worker.following.scene import Leftovers
 from playerscore_worker.following.segment import Known
 from playerscore_worker.path import Piece
 from playerscore_worker.pod import checkpoint_file
+
+T = TypeVar("T")
 
 log = structlog.get_logger("playerscore.worker")
 
@@ -125,7 +127,7 @@ class Checkpoints:
 
     def write(self, pieces: list[Piece], place: Place | None) -> None:
         """Write what is new since the last one. A full disk costs a checkpoint, and not the work."""
-        content = zlib.compress(_ENCODER.encode(_Part(pieces[self._pieces :], place)))
+        content = pack(_Part(pieces[self._pieces :], place))
         header = _Header(self._key, self._number + 1, self._digest, hashlib.sha256(content).hexdigest())
         file = checkpoint_file(self._folder, header.number)
         self._last_sec = self._clock()
@@ -151,16 +153,14 @@ class Checkpoints:
             raise ValueError("it is of another task, or of other code")
         if (header.number, header.before) != (self._number + 1, self._digest):
             raise ValueError("it does not follow the one before")
-        unpacking = zlib.decompressobj()
-        plain = unpacking.decompress(content, MOST_BYTES)
-        if not unpacking.eof:
-            raise ValueError("it is too large, or cut off")
-        part: _Part = _DECODER.decode(plain)
-        return header, part
+        return header, unpack(content, _Part)
 
 
-def key_of(task: AnalysisTask, video_sha256: str, weights_sha256: str | None) -> str:
-    """A digest of all that the path depends on: video, target, anchors, player, settings, weights and code."""
+def key_of(
+    task: AnalysisTask, video_sha256: str, weights_sha256: str | None, earlier_sha256: str | None = None
+) -> str:
+    """A digest of all that the path depends on: video, target, anchors, player, settings, weights and code, and the
+    stored run that is gone on from."""
     wholly = (
         *("target", "start_time_sec", "anchors", "analysis"),
         *("detector", "video_limits", "memory_failures"),
@@ -168,7 +168,7 @@ def key_of(task: AnalysisTask, video_sha256: str, weights_sha256: str | None) ->
     video = {"track": True, "parts": {"__all__": {"continues"}}}
     asked: dict[str, Any] = dict.fromkeys(wholly, True) | {"video": video}
     said = task.model_dump_json(include=asked, by_alias=True, exclude_none=True)
-    parts = [video_sha256, said, weights_sha256 or "", _code()]
+    parts = [video_sha256, said, weights_sha256 or "", _code(), earlier_sha256 or ""]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -213,4 +213,17 @@ def _made(kind: Any, value: Any) -> Any:
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder(enc_hook=_plain)
-_DECODER: Final = msgspec.msgpack.Decoder(_Part, dec_hook=_made)
+
+
+def pack(value: Any) -> bytes:
+    """Dataclasses of ours, as bytes."""
+    return zlib.compress(_ENCODER.encode(value))
+
+
+def unpack(content: bytes, kind: type[T]) -> T:
+    """The way back. Raises ValueError, zlib.error or MsgspecError for what is damaged, or not of that kind."""
+    unpacking = zlib.decompressobj()
+    plain = unpacking.decompress(content, MOST_BYTES)
+    if not unpacking.eof:
+        raise ValueError("it is too large, or cut off")
+    return msgspec.msgpack.decode(plain, type=kind, dec_hook=_made)

@@ -38,6 +38,7 @@ from playerscore_worker.path import (
     Start,
     in_time_order,
 )
+from playerscore_worker.stored_run import Run
 
 __all__ = ["FollowedPath", "PathDecision", "PathSample", "Start", "State", "follow"]
 
@@ -77,10 +78,12 @@ def follow(
     memory_failures: int = 0,
     checkpoints: Checkpoints | None = None,
     said: Said = NOTHING,
+    earlier: Run | None = None,
 ) -> FollowedPath:
     """Follow one player through start_sec <= time < end_sec, from where the checkpoints end. Raises VideoError.
 
-    What is `said` of further moments is walked from as well, and the ways are joined (`anchors`).
+    What is `said` of further moments is walked from as well, and the ways are joined (`anchors`). Where an `earlier`
+    run agrees with it, nothing is followed again.
 
     Each of the `memory_failures` that came before halves the segment that is held in memory.
 
@@ -94,7 +97,8 @@ def follow(
         first = max(0.0, min(start_sec, start.time_sec))
         range_sec = (first, max(end, start.time_sec))
         walks = anchors.plan(start, said, *range_sec, 1 / fps)
-        walker = _Walker(decoder, detector, walks, fps, range_sec, memory_failures, on_progress)
+        kept = anchors.kept(walks, earlier.samples, earlier.decisions, fps) if earlier else {}
+        walker = _Walker(decoder, detector, walks, fps, range_sec, memory_failures, on_progress, kept)
         walker.walk(checkpoints)
     samples, decisions, unreached = _whole(walks, walker.pieces, said, fps, info.width / info.height)
     inside = np.flatnonzero((samples.time_sec >= start_sec - 1e-3) & (samples.time_sec < end))
@@ -145,30 +149,39 @@ class _Walker:
         range_sec: tuple[float, float],
         memory_failures: int,
         on_progress: Progress,
+        kept: dict[int, Piece],
     ) -> None:
+        """`kept`: the walks that are known already, by their places."""
         self._decoder, self._detector, self._walks, self._fps = decoder, detector, walks, fps
         self._begin_sec, self._end_sec = range_sec
         self._memory_failures = memory_failures
         self._on_progress = on_progress
-        self.pieces: list[Piece] = []
+        self.pieces: list[Piece] = list(kept.values())
+        self._kept = set(kept)
         self._checkpoints: Checkpoints | None = None
-        ends = [min(walk.end_sec, decoder.info.duration_sec) for walk in walks]
-        spans = [abs(end - walk.start.time_sec) for walk, end in zip(walks, ends, strict=True)]
+        last_sec = decoder.info.duration_sec
+        todo = [walk for number, walk in enumerate(walks) if number not in kept]
+        spans = [abs(min(walk.end_sec, last_sec) - walk.start.time_sec) for walk in todo]
         self._duration_sec = max(1 / fps, sum(spans))
 
     def walk(self, checkpoints: Checkpoints | None = None) -> None:
         """Every walk of the plan; what the checkpoints hold is not followed again."""
         self._checkpoints = checkpoints
         done = checkpoints.resume() if checkpoints else None
-        place = done.place if done else self._first(0)
+        place = done.place if done else self._next_walk(0)
         if done:
             self.pieces = done.pieces
             self._report()
         while place is not None:
             self._walk(place)
-            place = self._first(place.walk + 1) if place.walk + 1 < len(self._walks) else None
+            place = self._next_walk(place.walk + 1)
         if checkpoints and not (done and done.place is None):
             checkpoints.write(self.pieces, None)
+
+    def _next_walk(self, number: int) -> Place | None:
+        """Where the first walk from there on begins that is not known; None where all are."""
+        todo = (k for k in range(number, len(self._walks)) if k not in self._kept)
+        return next((self._first(k) for k in todo), None)
 
     def _first(self, number: int) -> Place:
         """Where a walk begins: a little to the other side of its certain frame."""
@@ -374,9 +387,10 @@ class _Walker:
 
     def _report(self) -> None:
         """How much of the time is followed: a count of frames says little where their rate varies."""
-        ends = {piece.walk: float(piece.samples.time_sec[-1]) for piece in self.pieces}
+        fresh = [piece for piece in self.pieces if piece.walk not in self._kept]
+        ends = {piece.walk: float(piece.samples.time_sec[-1]) for piece in fresh}
         done_sec = sum(abs(end - self._walks[walk].start.time_sec) for walk, end in ends.items())
-        frames = sum(len(piece.samples) for piece in self.pieces)
+        frames = sum(len(piece.samples) for piece in fresh)
         self._on_progress(min(0.99, done_sec / self._duration_sec), f"{frames} frames followed")
 
 

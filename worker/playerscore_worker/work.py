@@ -22,7 +22,7 @@ from playerscore.resources import (
     VideoInfo,
 )
 from playerscore.tasks import AnalysisTask, FurtherTask, PodTask, PreviewTask
-from playerscore_worker import artifacts, clip, contact_sheet, signals, target
+from playerscore_worker import artifacts, clip, contact_sheet, reviewing, signals, stored_run, target
 from playerscore_worker.anchors import Said
 from playerscore_worker.checkpoints import Checkpoints, key_of
 from playerscore_worker.cpus import cpu_limit
@@ -47,6 +47,7 @@ FOLLOWING_SHARE: Final = 0.9
 class Analysed:
     """A finished analysis: what goes into the status, and what the artifacts are made from."""
 
+    task: AnalysisTask
     result: Result
     path: FollowedPath
     rating: Rating
@@ -79,6 +80,10 @@ class Analysed:
         written.append(artifacts.write_log(log, folder / names.DECISIONS_FILE))
         written += football_files.write(self.in_metres, folder) if self.in_metres else []
         written += contact_sheet.write(decoder, path, log, folder / names.DECISIONS_SHEET)
+        made_of = self.result.provenance
+        run = folder / names.RUN_FILE
+        written.append(stored_run.write(self.task, path, made_of.video_sha256, made_of.weights_sha256, run))
+        written += reviewing.write(decoder, path, self.result.review or [], folder)
         self.on_progress(1.0, "done")
         return written
 
@@ -138,10 +143,12 @@ def run_analysis(
     on_progress: Progress,
     weights: Path | None = None,
     checkpoints: Path | None = None,
+    earlier: Path | None = None,
 ) -> Analysed:
     """Follow the confirmed player, measure and rate. Raises VideoError.
 
     In the folder `checkpoints` lies what was followed so far; what earlier attempts left there is taken over.
+    `earlier` is the run that this one refines: what the anchors do not touch is taken from it.
     """
     detector = _detector(task.detector, weights, task.memory_failures or 0)
     start, said = Start(task.start_time_sec, task.target.bbox.box), _said(task)
@@ -149,9 +156,10 @@ def run_analysis(
     seen, *others = target.looks(video, [start, *said.starts], detector, limits)
     warnings, empty = target.warnings(seen), target.nobody_at(others, said.starts)
     said = replace(said, starts=tuple(one for one in said.starts if one not in empty))
-    key = key_of(task, footage.sha256, detector.weights_sha256)
+    run = stored_run.read(earlier, task, footage.sha256, detector.weights_sha256) if earlier else None
+    key = key_of(task, footage.sha256, detector.weights_sha256, run.digest if run else None)
     kept = Checkpoints(checkpoints, key) if checkpoints else None
-    path = _followed(task, video, limits, start, said, detector, on_progress, kept)
+    path = _followed(task, video, limits, start, said, detector, on_progress, kept, run)
     if target.is_empty(warnings):
         path = target.disowned(path)
     found = signals.measure(path)
@@ -160,6 +168,8 @@ def run_analysis(
     rating = unsure(rating) if target.is_foreign(warnings) else rating
     warnings += target.of_anchors(empty, path.unreached_sec)
     warnings += metres.warnings if metres else []
+    with Decoder(video, limits) as decoder:
+        review = reviewing.moments(path, log_of(path), decoder, detector, _fixed_sec(task))
     result = Result(
         overall_score=rating.overall_score,
         radar=rating.radar,
@@ -169,6 +179,7 @@ def run_analysis(
         target_forced=task.target_forced,
         target_iou=task.target_iou,
         anchors=len(task.anchors) if task.anchors else None,
+        review=review or None,
         generation=task.generation,
         provenance=Provenance(
             image=task.image,
@@ -178,7 +189,7 @@ def run_analysis(
         ),
         warnings=warnings or None,
     )
-    return Analysed(result, path, rating, footage, on_progress, limits, metres)
+    return Analysed(task, result, path, rating, footage, on_progress, limits, metres)
 
 
 def _rated(found: Signals, metres: Measured | None) -> tuple[Rating, str]:
@@ -197,6 +208,7 @@ def _followed(
     detector: Detector,
     on_progress: Progress,
     kept: Checkpoints | None,
+    run: stored_run.Run | None,
 ) -> FollowedPath:
     return follow(
         video,
@@ -210,6 +222,7 @@ def _followed(
         task.memory_failures or 0,
         kept,
         said,
+        run,
     )
 
 
@@ -218,6 +231,10 @@ def _said(task: AnalysisTask) -> Said:
     anchors = task.anchors or []
     starts = tuple(Start(anchor.time_sec, anchor.bbox.box) for anchor in anchors if anchor.bbox)
     return Said(starts, tuple(anchor.time_sec for anchor in anchors if anchor.absent))
+
+
+def _fixed_sec(task: AnalysisTask) -> list[float]:
+    return [anchor.time_sec for anchor in task.anchors or []]
 
 
 def _detector(choice: DetectorChoice, weights: Path | None, memory_failures: int = 0) -> Detector:

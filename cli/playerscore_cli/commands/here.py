@@ -15,7 +15,7 @@ from playerscore_cli.commands import anchoring, pitching
 
 
 @contextmanager
-def _extras() -> Iterator[None]:
+def extras() -> Iterator[None]:
     """Says how to get what an installation of the command line alone does not have."""
     try:
         yield
@@ -40,7 +40,7 @@ def _extras() -> Iterator[None]:
 )
 def clip(out: Path, seed: int, seconds: float, scene: str | None) -> None:
     """Render a match-like clip to try things with."""
-    with _extras():
+    with extras():
         from playerscore_clips.match import ClipSettings, render_clip
         from playerscore_clips.scenes import SCENES, render_scene
     if scene is not None and scene not in SCENES:
@@ -153,7 +153,7 @@ def run(
     detector = _detector_of(runtime) if runtime else Detector()
     where = pitching.read(pitch) if pitch else None
     said = [anchoring.read(text) for text in anchors]
-    with _extras():
+    with extras():
         from playerscore_cli import local
 
     with console.progress("preview") as tell:
