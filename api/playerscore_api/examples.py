@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from playerscore import flow, names
+from playerscore import flow, names, review
 from playerscore.errors import CATALOGUE, NotReadyError, PlayerscoreError, TargetMismatchError
 from playerscore.names import IOU_THRESHOLD, NOT_READY_MESSAGE
 from playerscore.rating import Signals, rate
@@ -10,11 +10,13 @@ from playerscore.resources import (
     Anchor,
     Artifact,
     BBox,
+    Moment,
     PreviewStatus,
     Provenance,
     Result,
     ScoringJobSpec,
     ScoringJobStatus,
+    TrackBox,
 )
 from playerscore_api import forms
 from playerscore_api.forms import Document
@@ -68,6 +70,17 @@ RESULT: Final = Result(
     generation=4,
     provenance=Provenance(image="playerscore/worker:0.1.0", weights_sha256=SHA256, video_sha256=SHA256),
 )
+MOMENT: Final = Moment(
+    number=1,
+    time_sec=8.4,
+    kind="crossing",
+    doubt=0.31,
+    stake_sec=11.6,
+    taken=True,
+    candidates=[TrackBox(**BOX), TrackBox(**BOX | {"x": 0.375})],
+)
+REVIEW: Final[Document] = {"items": [MOMENT.model_dump(mode="json") | {"picture": names.review_picture(1)}]}
+REFINEMENT: Final[Document] = {"answers": [{"moment": 1, "candidate": 2}, {"moment": 2, "absent": True}]}
 ARTIFACT: Final = Artifact(name="radar.png", media_type="image/png", bytes=48_913, sha256=SHA256)
 
 
@@ -132,6 +145,9 @@ ANCHORED: Final = _flat(_ANCHORED, _PREVIEWED, 1064)
 PITCHED: Final = _flat(_CONFIRMED, _PREVIEWED, 1065)
 PAUSED: Final = _flat(_CONFIRMED, _PREVIEWED, 1071)
 COMPLETED: Final = _flat(_QUEUED, _ENDED, 1188)
+_ASKING: Final = _ENDED.model_copy(update={"result": RESULT.model_copy(update={"review": [MOMENT]})})
+_REFINED: Final = review.refined(_QUEUED, _ASKING, NAME, [review.Answer(moment=1, candidate=2)])
+REFINED: Final = _flat(_REFINED, None, 1204) | {"id": review.next_name(NAME, _QUEUED)}
 PAGE: Final[Document] = {"items": [COMPLETED], "next": None}
 ELSEWHERE: Final[Document] = {"atSec": [3800, 3812.5]}
 PICK: Final[Document] = {"frame_key": FRAME, "track_id": TRACK}

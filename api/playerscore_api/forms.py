@@ -5,17 +5,19 @@ from typing import Annotated, Any, Final
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from playerscore import lenient, steps
+from playerscore import lenient, names, steps
 from playerscore.errors import PlayerscoreError
 from playerscore.names import Step
 from playerscore.resources import (
     MAX_ANCHORS,
     MAX_FRAMES,
+    MAX_REVIEW,
     Anchor,
     Artifact,
     BBox,
     Condition,
     FrameKey,
+    Moment,
     Pitch,
     PlayerRef,
     Result,
@@ -25,6 +27,7 @@ from playerscore.resources import (
     Target,
     TrackId,
 )
+from playerscore.review import Answer
 from playerscore.schema import Label
 
 Document = dict[str, Any]
@@ -103,6 +106,27 @@ class PitchForm(Pitch):
         return Pitch(**{name: getattr(self, name) for name in Pitch.model_fields})
 
 
+class Refinement(Judged):
+    """What a person answers to moments of a result's review."""
+
+    answers: Annotated[list[Answer], Field(min_length=1, max_length=MAX_REVIEW)]
+    id: Label | None = None
+    """The new job's name; of `match` it is `match-2` when absent."""
+
+
+class ShownMoment(Moment):
+    """A moment worth a look, and its picture."""
+
+    picture: str | None
+    """The artifact that shows it; null where it was not stored, or not yet."""
+
+
+class Review(_Form):
+    """The moments of a result that are worth a look."""
+
+    items: list[ShownMoment]
+
+
 class NewUpload(_Form):
     """A video that somebody wants to upload."""
 
@@ -170,6 +194,8 @@ class Job(_Form):
     target: Target | None
     anchors: Annotated[list[Anchor] | None, Field(exclude_if=lambda anchors: anchors is None)] = None
     """Absent where there are none."""
+    refines: Annotated[str | None, Field(exclude_if=lambda name: name is None)] = None
+    """The job that this one goes on from; absent where there is none."""
     progress: JobProgress
     result: Result | None
     conditions: list[Condition]
@@ -228,6 +254,7 @@ def flat(job: Document) -> Job:
         player_ref=spec.player_ref,
         target=spec.target,
         anchors=spec.anchors,
+        refines=spec.refines,
         progress=JobProgress(
             step=steps.step(spec, status),
             percent=progress.percent if progress else None,
@@ -237,3 +264,13 @@ def flat(job: Document) -> Job:
         conditions=status.conditions or [],
         resourceVersion=job["metadata"].get("resourceVersion", ""),  # a dry run's has none
     )
+
+
+def reviewed(result: Result, artifacts: list[Artifact]) -> Review:
+    """The review of a result, with the pictures that are stored."""
+    stored = {artifact.name for artifact in artifacts}
+    shown = []
+    for moment in result.review or []:
+        picture = names.review_picture(moment.number)
+        shown.append(ShownMoment(**dict(moment), picture=picture if picture in stored else None))
+    return Review(items=shown)

@@ -8,7 +8,7 @@ from typing import Annotated, Final, NamedTuple
 import orjson
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
 
-from playerscore import flow, names
+from playerscore import flow, names, review
 from playerscore.admission import judge_create
 from playerscore.errors import FlowError, PlayerscoreError
 from playerscore.resources import PreviewStatus, Result, ScoringJobSpec, ScoringJobStatus
@@ -28,6 +28,8 @@ from playerscore_api.forms import (
     NewJob,
     Pick,
     PitchForm,
+    Refinement,
+    Review,
 )
 from playerscore_api.listing import PAGE, Listing
 from playerscore_api.strict import StrictRoute
@@ -199,6 +201,58 @@ async def get_result(asked: TheJob) -> Result:
     if result is None:
         raise PlayerscoreError("NOT_FOUND", "The job has no result yet")
     return result
+
+
+@router.get(
+    "/jobs/{job_id}/review",
+    operation_id="getReview",
+    tags=["jobs"],
+    responses=answers.said("The moments, the one first whose answer would change most", examples.REVIEW)
+    | answers.refused("JOB_NOT_FOUND", "NOT_FOUND"),
+)
+async def get_review(asked: TheJob) -> Review:
+    """The moments of the result where a person's word may change the path; none where nothing is worth a look."""
+    status = forms.parts(await asked.read())[1]
+    if status.result is None:
+        raise PlayerscoreError("NOT_FOUND", "The job has no result yet")
+    return forms.reviewed(status.result, status.artifacts or [])
+
+
+@router.post(
+    "/jobs/{job_id}/refine",
+    status_code=201,
+    operation_id="refineJob",
+    tags=["jobs"],
+    response_model=Job,
+    responses=answers.job("Created, and enqueued", examples.REFINED, status=201, **answers.LOCATION)
+    | answers.refused(
+        *("NOT_COMPLETED", "MOMENT_NOT_FOUND", "CANDIDATE_NOT_FOUND", "ANCHOR_CONFLICT", "ALREADY_EXISTS"),
+        *answers.STEP,
+    ),
+)
+async def refine_job(
+    body: Annotated[Refinement, Body(openapi_examples={"two answers": {"value": examples.REFINEMENT}})],
+    asked: TheJob,
+    write: Writing,
+    request: Request,
+    response: Response,
+) -> Job:
+    """Go on from an ended job with answers to its review, as a new job, which is enqueued at once.
+
+    The ended job stays as it is. Video, player and target are the same; answers become anchors; what they do not
+    touch is not followed again.
+    """
+    job = await asked.read_whole()
+    write.check(job, body.resourceVersion)
+    spec, status = forms.parts(job)
+    refined = review.refined(spec, status, asked.id, body.answers)
+    name = body.id or review.next_name(asked.id, spec)
+    manifest = _manifest(asked.namespace, name, refined, None)
+    written = await asked.caller.create_job(asked.namespace, manifest, write.dry_run)
+    if not write.dry_run:
+        path = request.url_for("get_job", job_id=name).path
+        response.headers["Location"] = f"{path}?namespace={asked.namespace}"
+    return _shown(response, written, judge_create(refined).warnings, write.dry_run)
 
 
 @router.get(

@@ -212,6 +212,24 @@ async def get_checkpoint(
     return await content.send(parts.broker, key, request)
 
 
+@router.get("/earlier", operation_id="getEarlierRun", response_class=Response, responses=CHECKPOINT)
+async def get_earlier_run(
+    namespace: Namespace, name: Name, parts: Parts, token: Token, request: Request
+) -> Response:
+    """The run of the job that the pod's job refines, of the same namespace."""
+    job = await _job(parts, token, namespace, name, Purpose.CHECKPOINTS)
+    refines = forms.parts(job)[0].refines
+    if refines is None:
+        raise PlayerscoreError("NOT_FOUND", "The job refines no other")
+    try:
+        earlier = await parts.own.get_job(namespace, refines)
+    except PlayerscoreError as error:
+        if error.code != "JOB_NOT_FOUND":
+            raise
+        raise PlayerscoreError("NOT_FOUND", f"There is no ScoringJob {refines} any more") from error
+    return await content.send(parts.broker, broker.listed_artifact(earlier, names.RUN_FILE), request)
+
+
 @router.delete("/checkpoints", operation_id="deleteCheckpoints", status_code=204, responses=REMOVED)
 async def delete_checkpoints(namespace: Namespace, name: Name, parts: Parts, token: Token) -> None:
     """Forget them: the result is there."""

@@ -82,21 +82,27 @@ def plan(start: Start, said: Said, begin_sec: float, end_sec: float, frame_sec: 
 
 
 def kept(
-    walks: Sequence[Walk], earlier: Samples, decisions: Sequence[PathDecision], fps: float
+    walks: Sequence[Walk],
+    earlier: Samples,
+    decisions: Sequence[PathDecision],
+    fixed_sec: Sequence[float],
+    fps: float,
 ) -> dict[int, Piece]:
-    """What an earlier run answers of a plan, by the walks' places: where it agrees with what is said, it stays.
+    """What an earlier run answers of a plan, by the walks' places: what it found, and would find again.
 
     Between two certain boxes through which it goes, one walk has its way and the other nothing; beyond the last
-    one as well, and there he is as sure as he was there.
+    one as well, and there he is as sure as he was there. Beyond the last of `fixed_sec`, what was certain then, it
+    came from there, wherever it went. Times in seconds.
     """
     found: dict[int, Piece] = {}
     for number, walk in enumerate(walks):
-        rows = _between(walk, earlier, fps)
-        if not _agrees(walk, rows, fps):
+        rows, began = _between(walk, earlier, fps), replace(walk, until=None)
+        through = _agrees(walk, rows, fps)
+        if not through and not (_is_outermost(walk, fixed_sec, fps) and _agrees(began, rows, fps)):
             continue
         first, last = rows.time_sec[[0, -1]].tolist()
         told = [d for d in decisions if first <= d.begin_sec and d.end_sec <= last]
-        if walk.until and walk.backwards:
+        if through and walk.until and walk.backwards:
             rows, told = rows[:0], []
         elif walk.backwards:
             rows = _turned(rows)
@@ -104,6 +110,12 @@ def kept(
             rows.certainty[:] = np.minimum(1.0, rows.certainty / max(rows.certainty[0], ENOUGH))
         found[number] = Piece(number, rows, told)
     return found
+
+
+def _is_outermost(walk: Walk, fixed_sec: Sequence[float], fps: float) -> bool:
+    """Whether a walk begins at one of these, and none lies on its way."""
+    off = [(sec - walk.start.time_sec) * (-1 if walk.backwards else 1) for sec in fixed_sec]
+    return max(off, default=1.0) < 0.5 / fps and min(map(abs, off)) < 0.5 / fps
 
 
 def _between(walk: Walk, samples: Samples, fps: float) -> Samples:

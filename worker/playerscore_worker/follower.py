@@ -97,7 +97,7 @@ def follow(
         first = max(0.0, min(start_sec, start.time_sec))
         range_sec = (first, max(end, start.time_sec))
         walks = anchors.plan(start, said, *range_sec, 1 / fps)
-        kept = anchors.kept(walks, earlier.samples, earlier.decisions, fps) if earlier else {}
+        kept = _kept(walks, earlier, fps) if earlier else {}
         walker = _Walker(decoder, detector, walks, fps, range_sec, memory_failures, on_progress, kept)
         walker.walk(checkpoints)
     samples, decisions, unreached = _whole(walks, walker.pieces, said, fps, info.width / info.height)
@@ -129,6 +129,10 @@ def _whole(
         return in_time_order(back, on), sorted(decisions, key=lambda decision: decision.begin_sec), []
     whole = anchors.joined(walks, said, pieces, fps, aspect)
     return whole.samples, whole.decisions, whole.unreached_sec
+
+
+def _kept(walks: list[Walk], earlier: Run, fps: float) -> dict[int, Piece]:
+    return anchors.kept(walks, earlier.samples, earlier.decisions, earlier.fixed_sec, fps)
 
 
 def segment_frames(frame_bytes: float, memory_failures: int) -> int:

@@ -111,6 +111,11 @@ class Pod:
         return self.out / "checkpoints"
 
     @property
+    def earlier(self) -> Path:
+        """The run that this one refines."""
+        return self.folder / "earlier.bin"
+
+    @property
     def fetching_checkpoints(self) -> Path:
         """There while `report` fetches what earlier attempts left."""
         return self.folder / "fetching-checkpoints"

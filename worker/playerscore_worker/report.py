@@ -248,7 +248,8 @@ class Reporter:
         if self._inherit_until is None or time.monotonic() < self._inherit_at:
             return
         try:
-            while (content := self._earlier(self._inherit_number)) is not None:
+            self._inherit_run()
+            while (content := self._left(f"checkpoints/{self._inherit_number}")) is not None:
                 self._keep(checkpoint_file(self.files.checkpoints, self._inherit_number), content)
                 self._inherit_number += 1
         except httpx.HTTPError as error:
@@ -260,9 +261,18 @@ class Reporter:
         self._inherit_until = None
         self.files.fetching_checkpoints.unlink(missing_ok=True)
 
-    def _earlier(self, number: int) -> bytes | None:
-        """A checkpoint of an earlier attempt; None when there is none. Raises httpx.HTTPError."""
-        answer = self._asked("GET", f"checkpoints/{number}")
+    def _inherit_run(self) -> None:
+        """Fetch the run that this one refines; an empty file stands for one that cannot be had any more."""
+        if not isinstance(self.task, AnalysisTask) or not self.task.refines or self.files.earlier.exists():
+            return
+        content = self._left("earlier")
+        if content is None:
+            log.warning("earlier run not there", job=self.task.refines)
+        pod.write_bytes(self.files.earlier, content or b"")
+
+    def _left(self, what: str) -> bytes | None:
+        """What an earlier attempt, or job, left; None when there is nothing. Raises httpx.HTTPError."""
+        answer = self._asked("GET", what)
         if answer.status_code in RETRYABLE:
             answer.raise_for_status()
         return answer.content if answer.is_success else None

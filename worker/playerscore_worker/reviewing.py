@@ -34,7 +34,16 @@ WORTH_SEC: Final = 0.1
 APART_SEC: Final = 0.4
 SHORTEST_LOSS_SEC: Final = 0.5
 # How likely he is in the picture all the same, by why he is lost. Found on the clips that choose constants.
-IN_PICTURE: Final = {"cut": 0.8, "ambiguous": 0.8, "occluded": 0.6, "not-seen": 0.5, "left-picture": 0.2}
+IN_PICTURE: Final = {
+    "cut": 0.8,
+    "ambiguous": 0.8,
+    "occluded": 0.6,
+    "not-seen": 0.5,
+    ABSENT: 0.3,
+    "left-picture": 0.2,
+}
+# Behind an encounter he is somebody else at least this often, however sure its decision was.
+UNNOTICED: Final = 0.03
 # So long after a cut, or after two have met, people are seen apart.
 SETTLED_SEC: Final = 0.5
 # Where he stays lost, he is asked for again after so long ...
@@ -105,19 +114,24 @@ def moments(
 
 def _open(path: FollowedPath, log: DecisionLog) -> Iterator[_Open]:
     cuts = {_far_sec(d) for d in log.decisions if d.kind is Kind.LOST and "cut" in (d.reason or "")}
-    for decision in log.decisions:
-        if decision.kind is Kind.LOST:
-            yield from _loss(path, decision)
-        elif decision.kind is not Kind.DECLINED:
-            yield from _taken(path, decision, cuts)
+    for way in (False, True):
+        passed = 0
+        for decision in log.decisions[:: -1 if way else 1]:
+            if decision.backwards is not way or decision.kind is Kind.DECLINED:
+                continue
+            if decision.kind is Kind.LOST:
+                yield from _loss(path, decision)
+            else:
+                passed += 1
+                yield from _taken(path, decision, cuts, passed)
 
 
 def _far_sec(decision: Decision) -> float:
     return decision.begin_sec if decision.backwards else decision.end_sec
 
 
-def _taken(path: FollowedPath, decision: Decision, cuts: set[float]) -> Iterator[_Open]:
-    """Somebody was taken for him: it may be the other."""
+def _taken(path: FollowedPath, decision: Decision, cuts: set[float], passed: int) -> Iterator[_Open]:
+    """Somebody was taken for him, at the so-manyth encounter on that way: it may be the other."""
     sample = nearest(path.samples, decision.settled_sec)
     if sample.box_xywh is None:
         return
@@ -126,12 +140,13 @@ def _taken(path: FollowedPath, decision: Decision, cuts: set[float]) -> Iterator
     shown = [sample.box_xywh]
     if decision.rival and iou(decision.rival.box, sample.box_xywh) < SAME_IOU:
         shown.append(decision.rival.box)
+    certainty = sample.certainty * (1 - UNNOTICED) ** passed
     yield _Open(
         sample.time_sec,
         found if decision.kind is Kind.FOUND_AGAIN else "crossing",
         decision.backwards,
-        1 - sample.certainty,
-        sample.certainty,
+        1 - certainty,
+        certainty,
         path.samples[0 if decision.backwards else -1].time_sec,
         tuple(shown),
     )
@@ -139,20 +154,19 @@ def _taken(path: FollowedPath, decision: Decision, cuts: set[float]) -> Iterator
 
 def _loss(path: FollowedPath, decision: Decision) -> Iterator[_Open]:
     """Nobody was taken for him: somebody may be he. In a long loss, again and again, and in each shot."""
-    reason = next((part for part in (decision.reason or "").split(", ") if part in IN_PICTURE), None)
-    length = decision.end_sec - decision.begin_sec
-    if reason is None or length < SHORTEST_LOSS_SEC or ABSENT in (decision.reason or ""):
+    if decision.end_sec - decision.begin_sec < SHORTEST_LOSS_SEC:
         return
     for begin_sec, end_sec in _shots(path, decision):
-        cut = reason == "cut" or begin_sec != _near_sec(decision)
-        way = 1 if end_sec > begin_sec else -1
-        lasting = abs(end_sec - begin_sec)
+        way, lasting = (1 if end_sec > begin_sec else -1), abs(end_sec - begin_sec)
         for into in np.arange(min(SETTLED_SEC, lasting / 2), lasting, AGAIN_SEC).tolist():
+            sample = nearest(path.samples, begin_sec + way * into)
+            reason = sample.reason or ""
+            cut = reason == "cut" or begin_sec != _near_sec(decision)
             yield _Open(
-                nearest(path.samples, begin_sec + way * into).time_sec,
+                sample.time_sec,
                 "cut" if cut else "declined",
                 decision.backwards,
-                IN_PICTURE["cut" if cut else reason],
+                IN_PICTURE.get(reason, 0.0),
                 None,
                 end_sec,
                 shot_sec=begin_sec,

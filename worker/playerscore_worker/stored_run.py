@@ -30,6 +30,8 @@ class Run:
     key: str
     anchors: list[str]
     """What was said of further moments, as JSON."""
+    fixed_sec: list[float]
+    """When he was certain: on the confirmed frame, and in the boxes of those anchors."""
     samples: Samples
     decisions: list[PathDecision]
     digest: str = ""
@@ -41,7 +43,9 @@ def write(task: AnalysisTask, path: FollowedPath, video_sha256: str, weights_sha
     samples = path.samples if isinstance(path.samples, Samples) else Samples.of(path.samples)
     key = _key(task, video_sha256, weights_sha256)
     decisions = [_placed(path, decision) for decision in path.decisions]
-    run = Run(key, [_said(anchor) for anchor in task.anchors or []], samples, decisions)
+    said = task.anchors or []
+    fixed_sec = [task.start_time_sec, *(anchor.time_sec for anchor in said if anchor.bbox)]
+    run = Run(key, [_said(anchor) for anchor in said], fixed_sec, samples, decisions)
     file.write_bytes(MAGIC + pack(run))
     return file
 

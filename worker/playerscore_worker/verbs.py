@@ -18,8 +18,8 @@ import structlog
 
 from playerscore import sources
 from playerscore.errors import PlayerscoreError, SourceError, VideoError, WorkerError
-from playerscore.resources import Weights
-from playerscore.tasks import AnalysisTask, FurtherTask, PodTask, PreviewTask
+from playerscore.resources import Result, Weights
+from playerscore.tasks import TERMINATION_MESSAGE_BYTES, AnalysisTask, FurtherTask, PodTask, PreviewTask
 from playerscore_worker import container, pod, source
 from playerscore_worker.cpus import cpu_limit
 from playerscore_worker.pod import Pod
@@ -177,15 +177,24 @@ def analyze(files: Pod) -> None:
     if not isinstance(task, AnalysisTask):
         raise WorkerError("WORKER_FAILED", "analyze needs an analysis task")
     _await_checkpoints(files)
-    analysed = run_analysis(task, _fetched(files), _progress(files), _weights(task, files), files.checkpoints)
-    text = analysed.result.model_dump_json(by_alias=True, exclude_none=True)
-    files.say(text)
+    earlier = files.earlier if files.earlier.exists() else None
+    analysed = run_analysis(
+        task, _fetched(files), _progress(files), _weights(task, files), files.checkpoints, earlier
+    )
+    text = _text(analysed.result)
+    # The score must fit; what to look at only comes by the status.
+    fits = len(text.encode()) <= TERMINATION_MESSAGE_BYTES
+    files.say(text if fits else _text(analysed.result.model_copy(update={"review": None})))
     pod.write(files.result, text)
     try:
         analysed.write_artifacts(files.artifacts)
     except (PlayerscoreError, OSError, RuntimeError, ValueError):
         log.warning("artifacts not drawn; the result stands without them", exc_info=True)
     pod.write(files.done, {})
+
+
+def _text(result: Result) -> str:
+    return result.model_dump_json(by_alias=True, exclude_none=True)
 
 
 def _await_checkpoints(files: Pod) -> None:
