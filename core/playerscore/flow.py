@@ -108,7 +108,7 @@ def confirm(
     Without `frame_key` the frame is the preview's nearest to `time_sec`, or the draft's. Raises FlowError:
     TARGET_MISMATCH, FRAME_NOT_FOUND, PREVIEW_NOT_READY, INVALID, JOB_RUNNING, JOB_FINISHED.
     """
-    box = _checked(bbox or _drafted(spec).bbox)
+    box = checked(bbox or _drafted(spec).bbox)
     key, stored, warnings = _moment(spec, status, frame_key, time_sec)
     target = Target(frame_key=key, time_sec=stored, bbox=box, confirmed=True, force=force or None)
     change = _judged(spec, spec.model_copy(update={"target": target}), status)
@@ -158,7 +158,7 @@ def set_anchors(spec: ScoringJobSpec, status: ScoringJobStatus | None, given: li
     """
     for anchor in given:
         if anchor.bbox:
-            _checked(anchor.bbox, f"{anchors.FIELD}.bbox")
+            checked(anchor.bbox, f"{anchors.FIELD}.bbox")
     kept = sorted(given, key=lambda anchor: anchor.time_sec) or None
     return _judged(spec, spec.model_copy(update={"anchors": kept}), status)
 
@@ -255,7 +255,8 @@ def _drafted(spec: ScoringJobSpec) -> Target:
     return spec.target
 
 
-def _checked(bbox: BBox, field: str = "bbox") -> BBox:
+def checked(bbox: BBox, field: str = "bbox") -> BBox:
+    """A box that a person gave. Raises FlowError INVALID."""
     if bbox.w <= 0 or bbox.h <= 0:
         raise FlowError("INVALID", "The box must have an area: w and h above 0", field=field)
     if bbox.x + bbox.w > 1.000001 or bbox.y + bbox.h > 1.000001:

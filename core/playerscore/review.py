@@ -115,12 +115,13 @@ def _anchor(known: dict[int, Moment], answer: Answer) -> Anchor:
         raise FlowError("MOMENT_NOT_FOUND", text, field=FIELD)
     if answer.absent:
         return Anchor(time_sec=moment.time_sec, absent=True)
-    if answer.candidate is None:
-        return Anchor(time_sec=moment.time_sec, bbox=answer.bbox)
-    if answer.candidate > len(moment.candidates):
+    if answer.bbox is not None:
+        return Anchor(time_sec=moment.time_sec, bbox=flow.checked(answer.bbox, f"{FIELD}.bbox"))
+    number = answer.candidate or 1
+    if number > len(moment.candidates):
         text = f"moment {moment.number} has {len(moment.candidates)} candidates"
         raise FlowError("CANDIDATE_NOT_FOUND", text, field=FIELD)
-    return Anchor(time_sec=moment.time_sec, bbox=_inside(moment.candidates[answer.candidate - 1]))
+    return Anchor(time_sec=moment.time_sec, bbox=_inside(moment.candidates[number - 1]))
 
 
 def _inside(box: TrackBox) -> BBox:

@@ -15,8 +15,6 @@ from matches import Match
 from playerscore.geometry import Box, iou
 from playerscore.resources import Analysis, Anchor, BBox
 from playerscore.tasks import AnalysisTask
-from playerscore_clips.match import load_truth
-from playerscore_clips.scenes import render_scene
 from playerscore_worker.anchors import Said
 from playerscore_worker.checkpoints import Checkpoints, key_of
 from playerscore_worker.detectors import Detector
@@ -30,12 +28,6 @@ PLAYER, CONFIRMED, LATER = 23, 89, 147
 FROM_SEC, UNTIL_SEC = 3.5, 7.3
 SMALL_SEGMENTS = 3
 """As after three failures for want of memory: 24 frames."""
-
-
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Match:
-    clip = render_scene("substitution", 2000, tmp_path_factory.mktemp("substitution"))
-    return Match(clip.video, load_truth(clip.truth))
 
 
 def start(scene: Match, frame: int) -> Start:
