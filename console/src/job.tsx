@@ -46,6 +46,11 @@ export function JobPage({ namespace, id }: { namespace: string | undefined; id: 
         {job && <Actions namespace={namespace} job={job} set={set} />}
       </div>
       {job?.displayName && <p>{job.displayName}</p>}
+      {job?.refines && (
+        <p class="small">
+          {texts.review.refines} <a href={address(namespace, job.refines)}>{job.refines}</a>
+        </p>
+      )}
       {job && <Road job={job} />}
       <Problem error={error} />
       {job === undefined && error === undefined && <p aria-busy="true">{texts.job.loading}</p>}

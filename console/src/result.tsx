@@ -4,6 +4,7 @@ import type { Job, Schemas } from "playerscore-client";
 import { useRef, useState } from "preact/hooks";
 import { clock, size } from "./format.ts";
 import { artifact, artifactUrl, Problem, Radar, save, Section, useLoaded } from "./parts.tsx";
+import { Review } from "./review.tsx";
 import { address } from "./route.ts";
 import { api, ask } from "./session.ts";
 import { axisMeanings, codes, signalMeanings, texts } from "./texts.ts";
@@ -29,6 +30,7 @@ export function ResultPage({ job }: { job: Job }) {
   return (
     <>
       <Score result={result} />
+      {(result.review ?? []).length > 0 && <Review job={job} version={version} />}
       {has(LOG) && <Way job={job} version={version} clip={has(CLIP)} />}
       <Signals result={result} />
       <Problem error={error} again={again} />

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Job } from "playerscore-client";
+import { answersOf } from "../src/answers.ts";
 import { noted, rate, remaining, type Sample } from "../src/estimate.ts";
 import { about, clock, idOf, safeName, seconds, size } from "../src/format.ts";
 import { between, inside, iou, neighbour } from "../src/geometry.ts";
@@ -173,4 +174,12 @@ test("why it waits is the condition that tells most", () => {
   assert.notEqual(why(stalled).todo, "");
   assert.match(why(job("a")).text, /looked at/);
   assert.equal(isPaused(job("a", { conditions: [condition("Admitted", "False", "Suspended")] })), true);
+});
+
+test("what was chosen of the moments is what the API takes", () => {
+  assert.deepEqual(answersOf({ 1: "B", 2: "", 3: "absent", 4: "A" }), [
+    { moment: 1, candidate: 2 },
+    { moment: 3, absent: true },
+    { moment: 4, candidate: 1 },
+  ]);
 });

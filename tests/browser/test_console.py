@@ -10,9 +10,11 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 from apilab import EDITOR, SPEC, Lab
-from builders import OTHER, PLAYER, make_frame, make_preview, make_track, manifest
+from builders import OTHER, PLAYER, make_frame, make_preview, make_result, make_track, manifest
 from consoledesk import ROOT, Desk, crowd, log, violations
 from controlplane import free_ports
+from playerscore.names import frame_key
+from playerscore.resources import Moment, TrackBox
 
 UNKNOWN_FILE = b"\x00" * 100_000
 MIB = 2**20
@@ -421,7 +423,7 @@ def test_the_result_can_be_read_looked_at_and_compared(console: Page, desk: Desk
     expect(page.get_by_text("lost: 0:03.0")).to_be_visible()
     page.get_by_label("Moment", exact=True).fill("10")
     expect(page.get_by_text("0:10.0 · he was lost: he left the picture")).to_be_visible()
-    page.get_by_text("Moments worth a look").click()
+    page.get_by_text("All that was decided").click()
     page.get_by_role("button", name="Look at 0:04.0").click()
     expect(page.get_by_label("Moment", exact=True)).to_have_value("4")
     page.get_by_text("What was measured").click()
@@ -436,6 +438,48 @@ def test_the_result_can_be_read_looked_at_and_compared(console: Page, desk: Desk
     page.get_by_role("button", name="Compare the two chosen jobs").click()
     expect(page.get_by_role("rowheader", name="overall score")).to_be_visible()
     assert violations(page) == []
+
+
+def test_answers_to_what_is_unsure_make_another_job(console: Page, desk: Desk) -> None:
+    """Two of two moments are answered: by a letter, and that he is not there; the ended job stays as it is."""
+    desk.job("unsure")
+    for step, body in (
+        ("pick-player", {"frame_key": frame_key("unsure", 1), "track_id": PLAYER}),
+        ("target", {}),
+        ("enqueue", None),
+    ):
+        answer = desk.lab.editor.post(f"/jobs/unsure/{step}", json=body)
+        assert answer.is_success, answer.text
+    here, there = (TrackBox(x=x, y=0.3, w=0.05, h=0.2) for x in (0.2, 0.6))
+    known = {"kind": "crossing", "doubt": 0.31, "stake_sec": 6.0, "candidates": [here, there]}
+    told = [
+        Moment(number=1, time_sec=4.0, taken=True, **known),
+        Moment(number=2, time_sec=9.0, taken=False, **known),
+    ]
+    picture = (ROOT / "docs" / "detector.jpg").read_bytes()
+    desk.completed("unsure", {"review_01.jpg": picture}, make_result(review=told))
+    before = desk.lab.stored("unsure")
+    page = opened(console, "unsure")
+
+    first = page.get_by_role("group", name="0:04.0, somebody crossed him")
+    expect(first.get_by_role("img", name="The scene before, at and after 0:04.0")).to_be_visible()
+    expect(first.get_by_text("31 % in doubt; 0:06.0 rest on it.")).to_be_visible()
+    expect(page.get_by_role("button", name="Analyse again", exact=True)).to_be_disabled()
+    first.get_by_label("B", exact=True).check()
+    page.get_by_role("group", name="0:09.0").get_by_label("He is not in the picture").check()
+    assert violations(page) == []
+    page.get_by_role("button", name="Analyse again with 2 answers").click()
+
+    expect(page.get_by_role("heading", name="unsure-2", level=1)).to_be_visible()
+    expect(page.get_by_role("link", name="unsure", exact=True)).to_be_visible()
+    assert desk.lab.stored("unsure-2")["spec"]["anchors"] == [
+        {"time_sec": 4, "bbox": there.model_dump()},
+        {"time_sec": 9, "absent": True},
+    ]
+    assert desk.lab.stored("unsure") == before
+    opened(page, "unsure").get_by_role("group", name="0:04.0").get_by_label("B", exact=True).check()
+    page.get_by_role("button", name="Analyse again with 1 answer").click()
+    expect(page.get_by_role("alert")).to_contain_text("ALREADY_EXISTS")
 
 
 # --- uploads -----------------------------------------------------------------------------------------------------
