@@ -36,6 +36,8 @@ LINKED: Final = (
     "pauseJob",
     "watchJob",
     "getResult",
+    "getReview",
+    "refineJob",
     "listArtifacts",
     "getArtifact",
     "linkArtifact",

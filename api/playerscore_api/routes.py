@@ -38,6 +38,8 @@ router = APIRouter(route_class=StrictRoute)
 
 ATTEMPTS: Final = 3
 """A patch that meets somebody else's change is judged again, this often."""
+NAMES: Final = 20
+"""Of a refined job so many names are tried, each the next number."""
 Step = Callable[[ScoringJobSpec, ScoringJobStatus], flow.Change]
 
 
@@ -246,13 +248,28 @@ async def refine_job(
     write.check(job, body.resourceVersion)
     spec, status = forms.parts(job)
     refined = review.refined(spec, status, asked.id, body.answers)
-    name = body.id or review.next_name(asked.id, spec)
-    manifest = _manifest(asked.namespace, name, refined, None)
-    written = await asked.caller.create_job(asked.namespace, manifest, write.dry_run)
+    name, written = await _created(
+        asked, body.id or review.next_name(asked.id, spec), refined, write, body.id
+    )
     if not write.dry_run:
         path = request.url_for("get_job", job_id=name).path
         response.headers["Location"] = f"{path}?namespace={asked.namespace}"
     return _shown(response, written, judge_create(refined).warnings, write.dry_run)
+
+
+async def _created(
+    asked: Addressed, name: str, spec: ScoringJobSpec, write: Write, wanted: str | None
+) -> tuple[str, Written]:
+    """Create the job, under the next free name where none was wanted. Raises ALREADY_EXISTS."""
+    for left in range(NAMES - 1, -1, -1):
+        try:
+            manifest = _manifest(asked.namespace, name, spec, None)
+            return name, await asked.caller.create_job(asked.namespace, manifest, write.dry_run)
+        except PlayerscoreError as error:
+            if error.code != "ALREADY_EXISTS" or wanted or not left:
+                raise
+            name = review.next_name(name, spec)
+    raise AssertionError("unreachable")
 
 
 @router.get(

@@ -103,7 +103,9 @@ def test_a_refined_job_is_a_new_one_that_is_enqueued(lab: Lab) -> None:
     assert new["target"]["bbox"] == before["spec"]["target"]["bbox"]
     assert lab.stored("match") == before, "an ended job is never changed"
     again = lab.editor.post("/jobs/match/refine", json={"answers": answers})
-    assert error(again) == (409, "ALREADY_EXISTS")
+    assert again.json()["id"] == "match-3"
+    taken = lab.editor.post("/jobs/match/refine", json={"answers": answers, "id": "match-2"})
+    assert error(taken) == (409, "ALREADY_EXISTS")
     named = lab.editor.post("/jobs/match/refine", json={"answers": answers, "id": "match-b"})
     assert named.json()["id"] == "match-b"
 

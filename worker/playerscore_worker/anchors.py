@@ -118,6 +118,20 @@ def _is_outermost(walk: Walk, fixed_sec: Sequence[float], fps: float) -> bool:
     return max(off, default=1.0) < 0.5 / fps and min(map(abs, off)) < 0.5 / fps
 
 
+def shortened(walks: Sequence[Walk], known: dict[int, Piece]) -> list[Walk]:
+    """The plan, where a walk that is known already has lost him and never found him up to the next certain box: the
+    walk back from there needs to go no farther than where he was lost."""
+    lost_sec = {}
+    for number, piece in known.items():
+        walk, seen = walks[number], np.flatnonzero(~np.isnan(piece.samples.box_xywh[:, 0]))
+        if walk.until and len(seen) and seen[-1] < len(piece.samples) - 1:
+            lost_sec[walk.until, walk.start] = float(piece.samples.time_sec[seen[-1]])
+    return [
+        replace(walk, end_sec=lost_sec.get((walk.start, walk.until), walk.end_sec)) if walk.until else walk
+        for walk in walks
+    ]
+
+
 def _between(walk: Walk, samples: Samples, fps: float) -> Samples:
     """The samples of a walk, in the order of time."""
     end_sec = walk.until.time_sec if walk.until else walk.end_sec

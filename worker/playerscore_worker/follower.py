@@ -98,6 +98,7 @@ def follow(
         range_sec = (first, max(end, start.time_sec))
         walks = anchors.plan(start, said, *range_sec, 1 / fps)
         kept = _kept(walks, earlier, fps) if earlier else {}
+        walks = anchors.shortened(walks, kept)
         walker = _Walker(decoder, detector, walks, fps, range_sec, memory_failures, on_progress, kept)
         walker.walk(checkpoints)
     samples, decisions, unreached = _whole(walks, walker.pieces, said, fps, info.width / info.height)

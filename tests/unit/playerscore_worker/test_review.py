@@ -165,6 +165,14 @@ def beyond(walks: Sequence[anchors.Walk], pieces: dict[int, anchors.Piece]) -> l
     return fresh
 
 
+def test_the_walk_back_goes_no_farther_than_where_he_was_lost() -> None:
+    samples = [sample(k, 0.9, None if k < 50 else "cut") for k in range(COUNT)]
+    walks, pieces = kept(samples, 30, Said((Start(7.0, HIM),)))
+    ends = {(w.start.time_sec, w.backwards): w.end_sec for w in anchors.shortened(walks, pieces)}
+
+    assert ends == {(3.0, True): 0.0, (3.0, False): 7.0, (7.0, True): 4.9, (7.0, False): 10.0}
+
+
 def test_between_two_that_were_certain_before_both_ways_are_followed_again() -> None:
     samples = [sample(k, 0.9) for k in range(COUNT)]
     said = Said((Start(7.0, RIVAL), Start(9.0, HIM)))
