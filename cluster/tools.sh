@@ -93,7 +93,8 @@ build() {
   local flags="-s -w"
   [ "$group" != kubernetes ] || flags+=" $KUBE_FLAGS"
   say "building $name $version (about $seconds s when nothing is cached)"
-  living "building $name" logged "build-$name" env -C "$CLUSTER_DIR/gomod/$group" CGO_ENABLED=0 GOFLAGS=-buildvcs=false \
+  # A compiler that collects garbage less often takes a tenth less time, for a few hundred MB.
+  living "building $name" logged "build-$name" env -C "$CLUSTER_DIR/gomod/$group" CGO_ENABLED=0 GOFLAGS=-buildvcs=false GOGC=400 \
     nice "$BIN/go" build -trimpath -tags "no_btrfs no_devmapper no_zfs remove_all_sd" \
     -ldflags "$flags" \
     -o "$target.part" "$package"

@@ -16,14 +16,17 @@ from playerscore.names import NOT_READY_MESSAGE, frame_number
 from playerscore.resources import (
     Analysis,
     Anchor,
+    BBox,
     Detector,
     Frame,
     Pitch,
+    PlayerRef,
     PreviewSettings,
     PreviewStatus,
     Result,
     ScoringJobSpec,
     ScoringJobStatus,
+    Target,
     Track,
     Video,
     VideoLimits,
@@ -49,34 +52,35 @@ class Preview(NamedTuple):
     """What a person picks from."""
 
     status: PreviewStatus
-    common: dict[str, Any]
-    """What both tasks know about the job."""
-    footage: source.Footage
-    weights: Path | None
-    """The detector's file."""
     picture: Path
     """Every frame with the numbers of the people on it."""
 
 
-def preview(
+class Given(NamedTuple):
+    """A video of one's own, checked."""
+
+    common: dict[str, Any]
+    """What every task knows about the job."""
+    footage: source.Footage
+    weights: Path | None
+    """The detector's file."""
+
+
+def given(
     videos: Sequence[Path],
     out: Path,
-    settings: PreviewSettings,
-    tell: Tell,
     detector: Detector,
     weights: Path | None = None,
     track: int | None = None,
     continues: bool = False,
-) -> Preview:
-    """Check the files, one video, and make its preview; `track` is that of `spec.video`. Raises VideoError.
+) -> Given:
+    """Check the files, one video; `track` is that of `spec.video`. Raises VideoError.
 
     `continues`: each file goes on where the one before it ends, without a gap.
     """
     files = tuple(_file(video, out, number) for number, video in enumerate(videos))
     for number, file in enumerate(files):
         container.check(file, LIMITS, sources.file_field(number))
-    frames = out / "frames"
-    shutil.rmtree(frames, ignore_errors=True)
     footage = source.Footage(files, tuple(map(source.digest_of, files)))
     uris = [file.resolve().as_uri() for file in files]
     parts = [
@@ -93,9 +97,18 @@ def preview(
         "sources": uris,
         "detector": detector,
     }
-    status = run_preview(PreviewTask(**common, preview=settings), footage, frames, tell, weights)
+    return Given(common, footage, weights)
+
+
+def preview(video: Given, out: Path, settings: PreviewSettings, tell: Tell) -> Preview:
+    """Make the preview of a video. Raises VideoError."""
+    frames = out / "frames"
+    shutil.rmtree(frames, ignore_errors=True)
+    status = run_preview(
+        PreviewTask(**video.common, preview=settings), video.footage, frames, tell, video.weights
+    )
     drawn = draw_preview(status, lambda number: _jpeg(frames, number), out / "preview.png")
-    return Preview(status, common, footage, weights, drawn)
+    return Preview(status, drawn)
 
 
 def _file(video: Path, out: Path, number: int) -> Path:
@@ -130,45 +143,70 @@ def choose(made: Preview, frame: int | None, track: int | None) -> tuple[Frame, 
     raise FlowError("TRACK_NOT_FOUND", f"The preview has no track {track}{where}", field="--player")
 
 
+def picked(
+    video: Given, made: Preview, frame: Frame, track: Track
+) -> tuple[ScoringJobSpec, ScoringJobStatus]:
+    """The spec of the chosen player, with his box as the draft of the target."""
+    status = ScoringJobStatus(preview=made.status)
+    spec = ScoringJobSpec(video=video.common["video"])
+    return flow.pick(spec, status, frame.frame_key, track.track_id).spec, status
+
+
+def pointed(video: Given, at_sec: float, box: BBox) -> tuple[ScoringJobSpec, ScoringJobStatus]:
+    """The spec of whoever is in that box at that time, without a preview."""
+    key = names.frame_key("local", 1)
+    spec = ScoringJobSpec(
+        video=video.common["video"],
+        preview=PreviewSettings(disabled=True),
+        player_ref=PlayerRef(frame_key=key, time_sec=at_sec),
+        target=Target(frame_key=key, time_sec=at_sec, bbox=flow.checked(box, "--box")),
+    )
+    return spec, ScoringJobStatus()
+
+
 def analyse(
-    made: Preview,
-    frame: Frame,
-    track: Track,
-    analysis: Analysis,
+    video: Given,
+    spec: ScoringJobSpec,
+    status: ScoringJobStatus,
     out: Path,
     tell: Callable[[float, str], None],
     pitch: Pitch | None = None,
     anchors: Sequence[Anchor] = (),
 ) -> tuple[Result, list[Path]]:
-    """Pick, confirm, check and score; returns the result and the written files. Raises PlayerscoreError.
+    """Confirm, check and score; returns the result and the written files. Raises PlayerscoreError.
 
     A run that was ended on its way is gone on with where its last checkpoint in `out` is.
     """
-    status = ScoringJobStatus(preview=made.status)
-    picked = flow.pick(ScoringJobSpec(video=made.common["video"]), status, frame.frame_key, track.track_id)
     if pitch is not None:
-        picked = flow.set_pitch(picked.spec, status, pitch)
+        spec = flow.set_pitch(spec, status, pitch).spec
     if anchors:
-        picked = flow.add_anchors(picked.spec, status, list(anchors))
-        for text in picked.warnings:
+        said = flow.add_anchors(spec, status, list(anchors))
+        spec = said.spec
+        for text in said.warnings:
             output.warn(text)
-    confirmed = flow.confirm(picked.spec, status)
+    drafted = spec.target
+    confirmed = flow.confirm(
+        spec,
+        status,
+        frame_key=drafted.frame_key if drafted else None,
+        time_sec=drafted.time_sec if drafted else None,
+    )
     target = confirmed.spec.target
     if (missing := readiness.missing(confirmed.spec)) or target is None:
         raise NotReadyError(missing, NOT_READY_MESSAGE)
     task = AnalysisTask(
-        **made.common,
+        **video.common,
         attempt=1,
         generation=1,
         target=target,
-        start_time_sec=frame.time_sec,
+        start_time_sec=target.time_sec or 0.0,
         target_forced=False,
         target_iou=confirmed.verdict.iou if confirmed.verdict else None,
-        analysis=analysis,
+        analysis=spec.analysis or Analysis(),
         pitch=pitch,
         anchors=confirmed.spec.anchors,
     )
-    return _scored(task, made.footage, made.weights, out, tell)
+    return _scored(task, video.footage, video.weights, out, tell)
 
 
 def _scored(

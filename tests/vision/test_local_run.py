@@ -1,6 +1,8 @@
 """`playerscore run`, as a person types it, on a rendered clip: the whole flow without a cluster."""
 
+import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -84,6 +86,60 @@ def test_another_player_is_chosen_by_his_number(match: Match, made: tuple[Path, 
     assert "picked track 1 on frame 1: as asked" in done.stdout
     theirs = json.loads((tmp_path / "result.json").read_text())
     assert theirs["signals"] != ours["signals"], "the score comes from the pixels of the chosen player"
+
+
+def test_a_player_is_pointed_at_without_a_preview(
+    match: Match, made: tuple[Path, str], tmp_path: Path
+) -> None:
+    """The box that the preview would have offered; only the asked-for part is analysed."""
+    task = json.loads(json.loads((made[0] / "task.json").read_text())["task"])
+    at, box = task["start_time_sec"], ",".join(str(task["target"]["bbox"][key]) for key in "xywh")
+    part = ("--start", f"{at - 0.5:.2f}", "--end", f"{at + 0.5:.2f}")
+
+    done = run(match.video, tmp_path, "--at", f"0:{at:06.3f}", "--box", box, *part)
+
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "preview.png").exists()
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["signals"]["analysed_sec"] == pytest.approx(1, abs=0.3)
+    assert "target_iou" not in result, "there is no pick to compare with"
+    alone = run(match.video, tmp_path, "--at", "1")
+    assert (alone.returncode, "--at and --box belong together" in alone.stderr) == (2, True)
+
+
+def test_answers_to_a_runs_review_make_another_run(made: tuple[Path, str], tmp_path: Path) -> None:
+    """The one moment is put there by hand: where he stands anyway, so that nothing may change."""
+    out = tmp_path / "run"
+    shutil.copytree(made[0], out)
+    with (out / "track.csv").open() as table:
+        rows = [row for row in csv.DictReader(table) if row["state"] == "found"]
+    info = json.loads((out / "decisions.json").read_text())
+    size = {"left_px": "width", "top_px": "height", "width_px": "width", "height_px": "height"}
+    row = rows[-1]
+    box = dict(zip("xywh", [round(float(row[key]) / info[of], 4) for key, of in size.items()], strict=True))
+    about = {"kind": "crossing", "doubt": 0.4, "stake_sec": 2.0, "taken": True, "candidates": [box]}
+    result = json.loads((out / "result.json").read_text())
+    result["review"] = [{"number": 1, "time_sec": float(row["time_sec"]), **about}]
+    (out / "result.json").write_text(json.dumps(result))
+
+    shown = scoring("review", str(out))
+    assert "crossing, 40% in doubt, 2.0 s rest on it" in shown.stdout
+    for answer, code in (("2=absent", "MOMENT_NOT_FOUND"), ("1=B", "CANDIDATE_NOT_FOUND")):
+        refused = scoring("refine", str(out), "-a", answer)
+        assert (refused.returncode, code in refused.stderr) == (REFUSED, True), refused.stderr
+    done = scoring("refine", str(out), "-a", "1=him")
+
+    assert done.returncode == 0, done.stderr
+    again = json.loads((tmp_path / "run-2" / "result.json").read_text())
+    assert again["anchors"] == 1
+    assert again["signals"]["certainty"] >= result["signals"]["certainty"]
+    assert (tmp_path / "run-2" / "track.txt").read_text() == (out / "track.txt").read_text()
+    assert scoring("refine", str(out), "-a", "1=him", "--out", str(out)).returncode == REFUSED
+
+
+def scoring(*words: str) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, "-c", "from playerscore_cli.app import main; main()", *words]
+    return subprocess.run(program, capture_output=True, text=True, timeout=300, check=False)
 
 
 def test_a_run_that_was_ended_goes_on_in_the_same_folder(

@@ -41,9 +41,12 @@ def _analysed(survey: tuple[Path, Truth], out: Path, pitch: Pitch) -> tuple[Resu
     def tell(share: float, message: str) -> None:
         pass
 
-    made = local.preview([survey[0]], out, PreviewSettings(frames=2), tell, Detector())
+    video = local.given([survey[0]], out, Detector())
+    made = local.preview(video, out, PreviewSettings(frames=2), tell)
     frame, track, _ = local.choose(made, None, None)
-    return local.analyse(made, frame, track, Analysis(max_fps=12), out, tell, pitch)
+    spec, status = local.picked(video, made, frame, track)
+    spec = spec.model_copy(update={"analysis": Analysis(max_fps=12)})
+    return local.analyse(video, spec, status, out, tell, pitch)
 
 
 def test_the_players_metres_are_true(survey: tuple[Path, Truth], tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ def _agrees(walk: Walk, rows: Samples, fps: float) -> bool:
 
 
 def _turned(rows: Samples) -> Samples:
-    """Samples as walking back meets them: each with the camera's step from the one that is later in time."""
+    """Samples as a walk the other way meets them: each with the camera's step from the one that is then before it."""
     turned = rows[::-1]
     steps = [STILL, *(sample.camera.inverse() for sample in turned[:-1])]
     for place, step in enumerate(steps):
@@ -181,6 +181,7 @@ def joined(
     walks: Sequence[Walk], said: Said, pieces: Sequence[Piece], fps: float, aspect: float = 16 / 9
 ) -> Joined:
     """All walks of a plan as one way; `pieces` are what they found, in pictures that are `aspect` times as wide as high."""
+    pieces = [*pieces, *_unwalked(walks, pieces, fps)]
     ways = [_Way(walk, [p for p in pieces if p.walk == k], fps, aspect) for k, walk in enumerate(walks)]
     first, *inner, last = sorted(ways, key=lambda way: (way.walk.start.time_sec, not way.walk.backwards))
     gaps = [_Gap(there, back) for there, back in zip(inner[::2], inner[1::2], strict=True)]
@@ -193,6 +194,18 @@ def joined(
         sorted(decisions, key=lambda decision: decision.begin_sec),
         sorted({*_alone(gaps, walks[0].start), *_denied(ways), *_left_out(walks, said, fps)}),
     )
+
+
+def _unwalked(walks: Sequence[Walk], pieces: Sequence[Piece], fps: float) -> Iterator[Piece]:
+    """What a shortened walk onwards left out, up to the next certain box: frames on which it says nothing."""
+    for number, walk in enumerate(walks):
+        if walk.backwards or walk.until is None or walk.end_sec >= walk.until.time_sec - 0.5 / fps:
+            continue
+        back = next(k for k, other in enumerate(walks) if other.backwards and other.start is walk.until)
+        there, whole = (Samples.joined([p.samples for p in pieces if p.walk == k]) for k in (number, back))
+        onwards = _turned(whole)
+        rest = onwards.rows(np.flatnonzero(onwards.time_sec > there.time_sec[-1] + 0.5 / fps))
+        yield Piece(number, Samples.of(sample.lost(sample.reason or "not-seen") for sample in rest), [])
 
 
 def _alone(gaps: Sequence["_Gap"], confirmed: Start) -> Iterator[float]:

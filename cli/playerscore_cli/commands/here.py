@@ -3,15 +3,25 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 import yaml
 from pydantic import ValidationError
 
 from playerscore import names
-from playerscore.resources import MAX_PARTS, Analysis, Detector, PreviewSettings, ScoringRuntime
-from playerscore_cli import console
+from playerscore.resources import (
+    MAX_PARTS,
+    Analysis,
+    Detector,
+    PreviewSettings,
+    ScoringJobSpec,
+    ScoringJobStatus,
+    ScoringRuntime,
+)
+from playerscore_cli import console, options
 from playerscore_cli.commands import anchoring, pitching
+from playerscore_cli.commands.steps import box_of
 
 
 @contextmanager
@@ -81,6 +91,16 @@ def _detector_of(runtime: Path) -> Detector:
     is_flag=True,
     help="Of several files each goes on where the one before ends, without a gap: chapters of a camera, not halves.",
 )
+@click.option(
+    "--at",
+    "at_sec",
+    type=options.Moment(),
+    metavar="TIME",
+    help="Follow whoever is in --box at this time, as 63:20 or seconds; then there is no preview.",
+)
+@click.option("--box", metavar="X,Y,W,H", help="Where he is then, in 0..1, x and y at the top left.")
+@click.option("--start", "start_sec", type=options.Moment(), metavar="TIME", help="Analyse from here on.")
+@click.option("--end", "end_sec", type=options.Moment(), metavar="TIME", help="Analyse up to here.")
 @click.option("--frame", type=int, metavar="NUMBER", help="Preview frame to pick on.")
 @click.option("--player", type=int, metavar="ID", help="Track of the player; the most usable by default.")
 @click.option(
@@ -131,6 +151,10 @@ def _detector_of(runtime: Path) -> Detector:
 def run(
     videos: tuple[Path, ...],
     continues: bool,
+    at_sec: float | None,
+    box: str | None,
+    start_sec: float | None,
+    end_sec: float | None,
     frame: int | None,
     player: int | None,
     frames: int,
@@ -150,23 +174,43 @@ def run(
     """
     if len(videos) > MAX_PARTS + 1:
         raise click.UsageError(f"a video has at most {MAX_PARTS + 1} files")
+    if (at_sec is None) != (box is None):
+        raise click.UsageError("--at and --box belong together")
+    if at_sec is not None and (frame is not None or player is not None):
+        raise click.UsageError("--at and --box say who it is; leave --frame and --player out")
+    if start_sec is not None and end_sec is not None and start_sec >= end_sec:
+        raise click.UsageError("--end must be after --start")
     detector = _detector_of(runtime) if runtime else Detector()
     where = pitching.read(pitch) if pitch else None
     said = [anchoring.read(text) for text in anchors]
     with extras():
         from playerscore_cli import local
 
+    video = local.given(videos, out, detector, weights, track, continues)
+    if at_sec is not None and box is not None:
+        spec, status = local.pointed(video, at_sec, box_of(box))
+    else:
+        spec, status = _picked(video, out, PreviewSettings(frames=frames), frame, player)
+    asked = Analysis(max_fps=max_fps, start_sec=start_sec, end_sec=end_sec)
+    spec = spec.model_copy(update={"analysis": asked})
+    with console.progress("analysis") as tell:
+        result, files = local.analyse(video, spec, status, out, tell, where, said)
+    console.print_result(result)
+    for path in files:
+        console.out.print(f"{path.name}: {path}", markup=False)
+
+
+def _picked(
+    video: Any, out: Path, settings: PreviewSettings, frame: int | None, player: int | None
+) -> tuple[ScoringJobSpec, ScoringJobStatus]:
+    """Make the preview, and choose on it as asked, or the most usable player."""
+    from playerscore_cli import local
+
     with console.progress("preview") as tell:
-        settings = PreviewSettings(frames=frames)
-        made = local.preview(videos, out, settings, tell, detector, weights, track, continues)
+        made = local.preview(video, out, settings, tell)
     console.out.print(f"preview: {made.picture}", markup=False)
     chosen, person, ours = local.choose(made, frame, player)
     number = names.frame_number(chosen.frame_key)
     why = "the most usable player; --frame and --player choose another" if ours else "as asked"
     console.out.print(f"picked track {person.track_id} on frame {number}: {why}", markup=False)
-    with console.progress("analysis") as tell:
-        asked = Analysis(max_fps=max_fps)
-        result, files = local.analyse(made, chosen, person, asked, out, tell, where, said)
-    console.print_result(result)
-    for path in files:
-        console.out.print(f"{path.name}: {path}", markup=False)
+    return local.picked(video, made, chosen, person)

@@ -173,6 +173,26 @@ def test_the_walk_back_goes_no_farther_than_where_he_was_lost() -> None:
     assert ends == {(3.0, True): 0.0, (3.0, False): 7.0, (7.0, True): 4.9, (7.0, False): 10.0}
 
 
+def test_no_frame_is_left_out_where_a_walk_was_shortened() -> None:
+    """Onwards too: he was confirmed late, and lost where the answer stands, before that."""
+    samples = [sample(k, 0.9, None if k > 60 else "cut") for k in range(COUNT)]
+    said = Said((Start(3.0, HIM),))
+    walks, pieces = kept(samples, 90, said)
+    short = anchors.shortened(walks, pieces)
+    fresh = []
+    for number, walk in enumerate(short):
+        if number not in pieces:
+            last = round(walk.end_sec * FPS)
+            frames = range(30, last - 1, -1) if walk.backwards else range(30, last + 1)
+            fresh.append(anchors.Piece(number, Samples.of(sample(k, 0.9) for k in frames), []))
+    whole = anchors.joined(short, said, [*pieces.values(), *fresh], FPS)
+
+    assert {w.end_sec for w in short if not w.backwards} == {6.1, 10.0}
+    assert whole.samples.frame.tolist() == list(range(COUNT))
+    assert whole.samples[40].box_xywh == HIM
+    np.testing.assert_allclose(whole.samples.matrix[70], Samples.of(samples).matrix[70], atol=1e-12)
+
+
 def test_between_two_that_were_certain_before_both_ways_are_followed_again() -> None:
     samples = [sample(k, 0.9) for k in range(COUNT)]
     said = Said((Start(7.0, RIVAL), Start(9.0, HIM)))
