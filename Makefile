@@ -69,11 +69,10 @@ docs: setup ## Write the pages that are made of the code
 
 # --- tests: level = folder = target ---------------------------------------------------------------------
 .PHONY: test test-unit test-apiserver test-browser test-faults test-faults-short test-vision test-cluster
-# What mostly waits runs beside what computes.
+# What mostly waits runs beside what computes, and both beside what needs no tool while the tools are built.
 test: setup ## Every test level, set up from nothing
 	$(RUN) python tests/levels.py --at-once 1 verify
-	cluster/tools.sh $(APISERVER_TOOLS) $(FAULTS_TOOLS) promtool
-	$(RUN) python tests/levels.py --at-once 2 test-faults-short test-unit test-apiserver cluster-tools test-vision \
+	$(RUN) python tests/levels.py --at-once 3 test-faults-short test-unit test-vision test-apiserver cluster-tools \
 	  $(MORE) test-kueue test-browser test-cluster
 
 test-unit: setup ## No cluster, no pixels

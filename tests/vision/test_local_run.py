@@ -21,7 +21,8 @@ REFUSED, NOT_FOUND = 3, 4
 
 def command_of(video: Path, out: Path, *more: str) -> list[str]:
     program = [sys.executable, "-c", "from playerscore_cli.app import main; main()"]
-    return [*program, "run", str(video), "--out", str(out), "--frames", "2", "--max-fps", "5", *more]
+    part = ("--frames", "2", "--max-fps", "5", "--start", "1", "--end", "6")
+    return [*program, "run", str(video), "--out", str(out), *part, *more]
 
 
 def run(video: Path, out: Path, *more: str, content: bytes = b"") -> subprocess.CompletedProcess[str]:
@@ -203,7 +204,7 @@ def test_a_picture_track_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_two_files_are_one_video(match: Match, far_match: Match, tmp_path: Path) -> None:
-    done = run(match.video, tmp_path, "--frame", "1", str(far_match.video))
+    done = run(match.video, tmp_path, "--frame", "1", "--start", "6", "--end", "10", str(far_match.video))
     assert done.returncode == 0, done.stderr
 
     result = json.loads((tmp_path / "result.json").read_text())

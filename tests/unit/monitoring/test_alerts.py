@@ -68,14 +68,23 @@ def test_promtool_accepts_the_rules(groups: list[Json], tmp_path: Path) -> None:
 def test_alerts_fire_when_they_should_and_only_then(
     groups: list[Json], alerts: dict[str, Json], tmp_path: Path
 ) -> None:
-    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": groups}))
-    tests = [as_promtool_test(case, alerts[case["alert"]]) for case in CASES]
-    file = tmp_path / "tests.yaml"
-    file.write_text(
-        yaml.safe_dump({"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": tests})
-    )
+    """Each alert's cases meet its own rule alone: with all rules, every case would evaluate all of them."""
+    files = []
+    for name, rule in alerts.items():
+        alone = [
+            {**group, "rules": [r for r in group["rules"] if r.get("alert", name) == name]}
+            for group in groups
+        ]
+        (tmp_path / f"{name}.rules.yaml").write_text(
+            yaml.safe_dump({"groups": [g for g in alone if g["rules"]]})
+        )
+        tests = [as_promtool_test(case, rule) for case in CASES if case["alert"] == name]
+        file = tmp_path / f"{name}.yaml"
+        about = {"rule_files": [f"{name}.rules.yaml"], "evaluation_interval": "1m", "tests": tests}
+        file.write_text(yaml.safe_dump(about))
+        files.append(str(file))
 
-    promtool("test", "rules", str(file))
+    promtool("test", "rules", *files)
 
 
 def test_every_alert_has_a_case_that_fires_and_one_that_does_not(alerts: dict[str, Json]) -> None:
