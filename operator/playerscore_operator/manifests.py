@@ -30,6 +30,17 @@ Json = dict[str, Any]
 WORK: Final = "/work"
 TOKEN_SECONDS: Final = 3600
 TOKENS: Final = "/var/run/secrets/playerscore"
+FIRST_PROCESS: Final = (
+    "trap 'kill -TERM \"$!\" 2>/dev/null || exit 143' TERM; "
+    'python -m playerscore_worker "$0" & '
+    'while :; do wait "$!"; code=$?; kill -0 "$!" 2>/dev/null || exit "$code"; done'
+)
+"""Of every container: hands SIGTERM on, and ends with the worker's exit code.
+
+The first process of a container does not notice a signal that it has said nothing about. An interpreter that starts on
+a busy node needs a second or more for its first line; a pod that is deleted in that time would stay for all of its
+grace, and keep its CPU or GPU. A shell is ready at once, and the worker is not the first process.
+"""
 FAILURE_RULES: Final = [
     {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
     {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [EXIT_BAD_INPUT]}},
@@ -53,6 +64,8 @@ def spec_hash(observed: Observed) -> str:
     told: list[Any] = [*dumped, spec.runtime_name]
     if spec.anchors:  # came later: no part of it where none are given
         told.append([anchor.model_dump(mode="json", exclude_none=True) for anchor in spec.anchors])
+    if spec.refines:
+        told.append(spec.refines)
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 
@@ -251,7 +264,7 @@ def _container(
     return {
         "name": name,
         "image": runtime.image,
-        "command": ["python", "-m", "playerscore_worker", verb],
+        "command": ["sh", "-c", FIRST_PROCESS, verb],
         "env": [
             *podtemplates.environment(template),
             {"name": TASK_VARIABLE, "value": task.model_dump_json(by_alias=True, exclude_none=True)},

@@ -56,8 +56,9 @@ def test_deleting_a_job_removes_its_pods(cluster: Cluster, name: str, video_uri:
     cluster.kubectl("-n", JOBS_NAMESPACE, "delete", "scoringjob", name, "--timeout=20s")
 
     selector = f"playerscore.dev/uid={job['metadata']['uid']}"
-    cluster.kubectl("-n", JOBS_NAMESPACE, "wait", "--for=delete", "job", "-l", selector, "--timeout=60s")
-    assert cluster.children(job) == []
+    for kind in ("job", "pod"):
+        cluster.kubectl("-n", JOBS_NAMESPACE, "wait", "--for=delete", kind, "-l", selector, "--timeout=60s")
+    assert cluster.children(job) == cluster.children(job, "pods") == []
 
 
 NOT_ADMITTED = {

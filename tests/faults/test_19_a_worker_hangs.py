@@ -56,9 +56,9 @@ def container(lab: FaultLab) -> Json:
 
 
 def command(words: list[str]) -> list[str]:
-    """A container's command, in this environment."""
-    assert words[0] == "python"
-    return [sys.executable, *words[1:]]
+    """A container's command, with this environment's interpreter."""
+    assert words[0] == "sh"
+    return [word.replace("python -m", f"{sys.executable} -m") for word in words]
 
 
 def test_a_frozen_worker_is_found_by_its_probe_and_followed_by_another_attempt(
@@ -72,17 +72,18 @@ def test_a_frozen_worker_is_found_by_its_probe_and_followed_by_another_attempt(
         "PLAYERSCORE_STALL_SECONDS": "5",
     }
     probe = container["livenessProbe"]["exec"]["command"]
-    with subprocess.Popen(command(container["command"]), env=environment) as worker:
+    words = command(container["command"])
+    with subprocess.Popen(words, env=environment, start_new_session=True) as worker:
         try:
             lab.until(files.progress.exists)
             assert subprocess.run(probe, env=environment, check=False).returncode == 0
-            worker.send_signal(signal.SIGSTOP)
+            os.killpg(worker.pid, signal.SIGSTOP)
             lab.until(lambda: time.time() - files.progress.stat().st_mtime > 5)
             assert worker.poll() is None
 
             assert subprocess.run(probe, env=environment, check=False).returncode == 1
         finally:
-            worker.kill()
+            os.killpg(worker.pid, signal.SIGKILL)
     assert not files.done.exists(), "it was frozen in the midst of it"
 
     lab.pod_ends(child, 137, files.termination.read_text())
