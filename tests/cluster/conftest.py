@@ -38,6 +38,16 @@ def video_uri(api: httpx.Client, clip: Clip) -> str:
 @pytest.fixture
 def name(cluster: Cluster) -> Iterator[str]:
     """A name for a job, which is removed with all that belongs to it when the test ends."""
+    yield from _named(cluster)
+
+
+@pytest.fixture
+def refined_name(cluster: Cluster) -> Iterator[str]:
+    """Another one."""
+    yield from _named(cluster)
+
+
+def _named(cluster: Cluster) -> Iterator[str]:
     chosen = f"test-{secrets.token_hex(4)}"
     yield chosen
     cluster.kubectl(

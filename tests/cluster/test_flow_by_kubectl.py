@@ -5,6 +5,8 @@ import json
 import pytest
 
 from livecluster import JOBS_NAMESPACE, Cluster, best_track, condition, elsewhere, previewed, step
+from playerscore import review
+from playerscore.resources import Moment, ScoringJob, TrackBox
 
 Json = dict[str, object]
 AXES = {"tracking_quality", "activity_proxy", "visibility", "consistency", "stability"}
@@ -45,6 +47,48 @@ def test_a_player_is_scored_by_kubectl_alone(cluster: Cluster, name: str, video_
     assert {item["name"] for item in job["status"]["artifacts"]}, "an analysis leaves artifacts"
     refusal = cluster.refused_patch(name, {"target": {"confirmed": False}})
     assert "JOB_FINISHED" in refusal
+
+
+def test_an_ended_job_is_refined(cluster: Cluster, name: str, refined_name: str, video_uri: str) -> None:
+    """The new job's pod goes on from the run of the ended one. The moment is put there: where he is followed anyway."""
+    cluster.create_job(name, {"video": {"uri": video_uri}})
+    job = cluster.job_until(name, previewed, 180)
+    frame, track = best_track(job["status"]["preview"])
+    key = frame["frame_key"]
+    target = {"frame_key": key, "bbox": track["bbox"], "confirmed": True}
+    picked = {"player_ref": {"frame_key": key, "track_id": track["track_id"]}, "target": target}
+    cluster.patch_spec(name, picked | {"suspend": False})
+    ended = ScoringJob.model_validate(cluster.finished(name))
+    assert ended.status is not None
+    assert ended.status.result is not None
+    moment = Moment(
+        number=1,
+        time_sec=frame["time_sec"] + 0.001,
+        kind="crossing",
+        doubt=0.5,
+        stake_sec=1.0,
+        taken=True,
+        candidates=[TrackBox(**track["bbox"])],
+    )
+    asked = ended.status.result.model_copy(update={"review": [moment]})
+    status = ended.status.model_copy(update={"result": asked})
+    answers = [review.Answer(moment=1, candidate=1)]
+    spec = review.refined(ended.spec, status, name, answers)
+
+    cluster.create_job(refined_name, spec.model_dump(mode="json", by_alias=True, exclude_none=True))
+    job = cluster.finished(refined_name)
+
+    assert step(job) == "COMPLETED", job["status"]
+    assert "preview" not in job["status"], "no second one was made"
+    result = job["status"]["result"]
+    assert result["anchors"] == 1
+    assert result["provenance"]["video_sha256"] == asked.provenance.video_sha256
+    (pod,) = cluster.children(job, "pods")
+    for container in ("report", "analyze"):
+        said = cluster.kubectl("-n", JOBS_NAMESPACE, "logs", pod["metadata"]["name"], "-c", container)
+        assert "earlier run not" not in said, said
+    same = {"tracking_quality", "visibility"}
+    assert {axis: result["radar"][axis] for axis in same} == asked.radar.model_dump(include=same)
 
 
 def test_deleting_a_job_removes_its_pods(cluster: Cluster, name: str, video_uri: str) -> None:
