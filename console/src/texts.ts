@@ -242,6 +242,7 @@ export const texts = {
       "found-again": "he was found again: is it he?",
       declined: "he was lost: is he one of these?",
       cut: "the picture was cut: is he one of these?",
+      end: "the last that was seen of him: is it still he?",
     } as Record<string, string>,
     stake: (doubt: number, time: string): string => `${doubt} % in doubt; ${time} rest on it.`,
     picture: (time: string): string => `The scene before, at and after ${time}, with lettered boxes around who he may be`,

@@ -487,7 +487,7 @@ class ResultWarning(FlowModel):
     message: Annotated[str, Field(max_length=512)]
 
 
-MomentKind = Literal["crossing", "found-again", "declined", "cut"]
+MomentKind = Literal["crossing", "found-again", "declined", "cut", "end"]
 
 
 class Moment(FlowModel):
@@ -499,7 +499,8 @@ class Moment(FlowModel):
     """The frame on which the candidates stand, seconds from the start of the video."""
     kind: MomentKind
     """`crossing`: others were near enough to be exchanged with him. `found-again`: somebody was taken for him after a
-    while. `declined`: nobody was taken for him. `cut`: another shot begins there."""
+    while. `declined`: nobody was taken for him. `cut`: another shot begins there. `end`: where his way ends; an exchange
+    that nobody noticed shows there."""
     doubt: Unit
     """How likely the path is wrong there; of a loss, how likely he is in the picture all the same. An estimate."""
     stake_sec: Seconds

@@ -50,6 +50,8 @@ SETTLED_SEC: Final = 0.5
 AGAIN_SEC: Final = 2.0
 # ... and may be lost again this likely, when he was shown before in the same shot.
 LOST_AGAIN: Final = 0.3
+# Where the end of a way is asked about, an encounter on it is still worth so much of its own.
+CHECKED: Final = 0.3
 # Behind a cut people may be of another size.
 CUT_SIZES: Final = (1 / 1.6, 1.0, 1.6)
 SEEN_SCORE: Final = 0.3
@@ -83,6 +85,8 @@ class _Open:
     shown: tuple[Box, ...] = ()
     shot_sec: float | None = None
     """When the shot began in which he is lost."""
+    looks_back: bool = False
+    """Whether it is the end of a way, so that what lies before rests on it."""
 
 
 def moments(
@@ -124,6 +128,7 @@ def _open(path: FollowedPath, log: DecisionLog) -> Iterator[_Open]:
             else:
                 passed += 1
                 yield from _taken(path, decision, cuts, passed)
+        yield from _end(path, way, passed)
 
 
 def _far_sec(decision: Decision) -> float:
@@ -149,6 +154,26 @@ def _taken(path: FollowedPath, decision: Decision, cuts: set[float], passed: int
         certainty,
         path.samples[0 if decision.backwards else -1].time_sec,
         tuple(shown),
+    )
+
+
+def _end(path: FollowedPath, backwards: bool, passed: int) -> Iterator[_Open]:
+    """Who is followed at the end of a way: an exchange that nobody noticed shows there at the latest."""
+    samples, start_sec = path.samples, path.start.time_sec
+    ordered = range(len(samples)) if backwards else range(len(samples) - 1, -1, -1)
+    last = next((samples[k] for k in ordered if samples[k].box_xywh is not None), None)
+    if not passed or last is None or last.box_xywh is None or (last.time_sec < start_sec) != backwards:
+        return
+    certainty = last.certainty * (1 - UNNOTICED) ** (passed + 1)
+    yield _Open(
+        last.time_sec,
+        "end",
+        backwards,
+        1 - certainty,
+        certainty,
+        last.time_sec,
+        (last.box_xywh,),
+        looks_back=True,
     )
 
 
@@ -204,8 +229,13 @@ def _chosen(found: list[_Open], fixed_sec: Sequence[float], eye: "_Eye") -> list
         if worth[best][0] < WORTH_SEC:
             break
         moment = found.pop(best)
-        if moment.certainty is None:
-            moment = replace(moment, shown=eye.candidates(moment))
+        if moment.certainty is None or moment.looks_back:
+            others = (
+                box
+                for box in eye.candidates(moment)
+                if not any(iou(box, own) >= SAME_IOU for own in moment.shown)
+            )
+            moment = replace(moment, shown=(*moment.shown, *others))
         if moment.shown:
             chosen.append((moment, worth[best][1]))
             answered[moment.time_sec] = 1.0 if moment.certainty is None else moment.certainty
@@ -223,8 +253,15 @@ def _worth(moment: _Open, answered: dict[float, float], chosen: list[_Open]) -> 
     end_sec = min([moment.end_sec, *behind], key=lambda sec: sec * way)
     stake_sec = max(0.0, (end_sec - moment.time_sec) * way)
     doubt = moment.doubt
+    if moment.looks_back:
+        # It went wrong somewhere on the way: in the mean half of it.
+        stake_sec = min((abs(moment.time_sec - sec) for sec in before), default=0.0) / 2
     if moment.certainty is not None:
         doubt = 1 - min(1.0, moment.certainty / max(known, 1e-6))
+        # Who is he at the end was not exchanged before.
+        doubt *= (
+            CHECKED if any(one.looks_back and one.backwards is moment.backwards for one in chosen) else 1.0
+        )
     elif any(one.shot_sec == moment.shot_sec for one in chosen):
         doubt *= LOST_AGAIN
     return doubt * stake_sec, stake_sec

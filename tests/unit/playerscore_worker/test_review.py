@@ -50,12 +50,17 @@ class Eye:
 
 
 def asked(
-    monkeypatch: pytest.MonkeyPatch, path: FollowedPath, people: int = 2, fixed_sec: Sequence[float] = ()
+    monkeypatch: pytest.MonkeyPatch,
+    path: FollowedPath,
+    people: int = 2,
+    fixed_sec: Sequence[float] = (),
+    ends: bool = False,
 ) -> list[Moment]:
     eye, log = Eye(people), log_of(path)
     assert isinstance(log, DecisionLog)
     monkeypatch.setattr(reviewing, "_Eye", lambda *_: eye)
-    return reviewing.moments(path, log, None, None, fixed_sec)  # type: ignore[arg-type]
+    told = reviewing.moments(path, log, None, None, fixed_sec)  # type: ignore[arg-type]
+    return [one for one in told if (one.kind == "end") == ends]
 
 
 def test_the_doubt_with_most_behind_it_is_asked_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +69,7 @@ def test_the_doubt_with_most_behind_it_is_asked_first(monkeypatch: pytest.Monkey
     told = asked(monkeypatch, path_of(samples, crossing(2.0), crossing(8.0)))
 
     assert [one.time_sec for one in told] == [2.0, 8.0]
-    assert [one.number for one in told] == [1, 2]
+    assert told[0].number < told[1].number
     assert told[0].kind == "crossing"
     assert told[0].taken
     assert [one.box for one in told[0].candidates] == [HIM, RIVAL]
@@ -98,6 +103,18 @@ def test_a_loss_is_asked_in_each_of_its_shots_and_again_where_it_lasts(
         "half a second into each shot, the longer one first"
     )
     assert sorted(one.time_sec for one in told) == [3.5, 5.5, 7.5, 9.5]
+
+
+def test_behind_an_encounter_the_end_of_the_way_is_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However sure it was: an exchange that nobody noticed shows there, and half of the way rests on it."""
+    sure = [sample(k, 1.0) for k in range(COUNT)]
+    (told,) = asked(monkeypatch, path_of(sure, crossing(2.0, 9.0)), people=3, ends=True)
+
+    assert (told.time_sec, told.stake_sec, told.taken) == (10.0, 5.0, True)
+    assert told.doubt == pytest.approx(1 - 0.97**2, abs=1e-3)
+    assert [one.box for one in told.candidates] == [HIM, *(Box(0.1 * k, 0.4, 0.05, 0.2) for k in range(3))]
+    assert not asked(monkeypatch, path_of(sure), ends=True), "there was nobody to be exchanged with"
+    assert not asked(monkeypatch, path_of(sure, crossing(2.0, 9.0)), fixed_sec=[10.0], ends=True)
 
 
 def test_where_nobody_is_seen_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
