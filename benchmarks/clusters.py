@@ -42,8 +42,8 @@ from playerscore_operator import troubles
 
 RESULT = ROOT / "benchmarks" / "results" / "clusters.json"
 KEPT_IMAGE = "playerscore.invalid/kept:1"
-ARTIFACTS = 12
-"""Pictures, clips, tracks, timeline and log of decisions."""
+ARTIFACTS = 13
+"""Pictures, clips, tracks, timeline, log of decisions and the run; those of a review come on top."""
 AWAY_SECONDS = 120.0
 PATIENCE_SECONDS = 900.0
 STAGES = ("created", "previewing", "enqueued", "analysing")

@@ -52,6 +52,9 @@ STORED: Final = answers.said("Stored", {"bytes": 48211, "sha256": "0" * 64}) | a
 CHECKPOINT: Final = answers.binary("The checkpoint", "application/octet-stream") | answers.refused(
     "JOB_NOT_FOUND", "NOT_FOUND", "RANGE_INVALID", "STORE_UNAVAILABLE"
 )
+EARLIER: Final = answers.binary("The run", "application/octet-stream") | answers.refused(
+    "JOB_NOT_FOUND", "NOT_FOUND", "ARTIFACT_LOST", "RANGE_INVALID", "STORE_UNAVAILABLE"
+)
 REMOVED: Final = answers.refused("JOB_NOT_FOUND", "STORE_UNAVAILABLE")
 
 
@@ -212,7 +215,7 @@ async def get_checkpoint(
     return await content.send(parts.broker, key, request)
 
 
-@router.get("/earlier", operation_id="getEarlierRun", response_class=Response, responses=CHECKPOINT)
+@router.get("/earlier", operation_id="getEarlierRun", response_class=Response, responses=EARLIER)
 async def get_earlier_run(
     namespace: Namespace, name: Name, parts: Parts, token: Token, request: Request
 ) -> Response:

@@ -18,6 +18,7 @@ import pytest
 from apilab import error
 from builders import make_artifacts, make_preview, make_result, manifest
 from playerscore import names
+from playerscore.resources import MAX_ARTIFACTS
 from tenants import BUCKET, JPEG, PodToken, Release, Tenant, runtime
 
 Json = dict[str, Any]
@@ -412,9 +413,9 @@ def _many(world: World) -> httpx.Response:
     """One artifact more than a status can list."""
     _, pod = world.a.analysed("many")
     worker = world.worker(pod, "many")
-    for number in range(31):
+    for number in range(MAX_ARTIFACTS - 1):
         assert worker.put(f"artifacts/{number}.txt", content=b"x").is_success
-    assert worker.put("artifacts/30.txt", content=b"again").is_success
+    assert worker.put("artifacts/0.txt", content=b"again").is_success
     return worker.put("artifacts/one-more.txt", content=b"x")
 
 
