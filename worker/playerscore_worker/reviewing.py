@@ -4,7 +4,7 @@ What a word is worth is how likely the path is wrong at a moment times the secon
 one fixes the path there, so that each further moment is chosen as if those before it were answered.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -33,7 +33,7 @@ WORTH_SEC: Final = 0.1
 # Nearer than this, two moments show the same.
 APART_SEC: Final = 0.4
 SHORTEST_LOSS_SEC: Final = 0.5
-# How likely he is in the picture all the same, by why he is lost. Found on the clips that choose constants.
+# How likely he is in the picture all the same, by why he is lost: guesses, and not fitted to any clip.
 IN_PICTURE: Final = {
     "cut": 0.8,
     "ambiguous": 0.8,
@@ -46,10 +46,13 @@ IN_PICTURE: Final = {
 UNNOTICED: Final = 0.03
 # So long after a cut, or after two have met, people are seen apart.
 SETTLED_SEC: Final = 0.5
-# Where he stays lost, he is asked for again after so long ...
+# Where he stays lost, he is asked for again after so long, and in one shot at most so often.
 AGAIN_SEC: Final = 2.0
-# ... and may be lost again this likely, when he was shown before in the same shot.
+MOST_OF_SHOT: Final = 8
+# Who was shown in a shot is lost in it again this likely.
 LOST_AGAIN: Final = 0.3
+# A look at a whole picture takes a second or more.
+MOST_LOOKS: Final = 2 * MAX_REVIEW
 # Where the end of a way is asked about, an encounter on it is still worth so much of its own.
 CHECKED: Final = 0.3
 # Behind a cut people may be of another size.
@@ -183,7 +186,8 @@ def _loss(path: FollowedPath, decision: Decision) -> Iterator[_Open]:
         return
     for begin_sec, end_sec in _shots(path, decision):
         way, lasting = (1 if end_sec > begin_sec else -1), abs(end_sec - begin_sec)
-        for into in np.arange(min(SETTLED_SEC, lasting / 2), lasting, AGAIN_SEC).tolist():
+        again_sec = max(AGAIN_SEC, lasting / MOST_OF_SHOT)
+        for into in np.arange(min(SETTLED_SEC, lasting / 2), lasting, again_sec).tolist():
             sample = nearest(path.samples, begin_sec + way * into)
             reason = sample.reason or ""
             cut = reason == "cut" or begin_sec != _near_sec(decision)
@@ -198,14 +202,20 @@ def _loss(path: FollowedPath, decision: Decision) -> Iterator[_Open]:
             )
 
 
+def _time_sec(sample: PathSample) -> float:
+    return sample.time_sec
+
+
 def _near_sec(decision: Decision) -> float:
     return decision.end_sec if decision.backwards else decision.begin_sec
 
 
 def _shots(path: FollowedPath, decision: Decision) -> list[tuple[float, float]]:
     """The parts of a loss between cuts, each from where it is entered to where it is left."""
-    inside = [s for s in path.samples if decision.begin_sec < s.time_sec <= decision.end_sec]
-    cuts = [s.time_sec for s in inside if s.camera.inlier_share == 0.0]
+    first, last = (
+        bisect_right(path.samples, sec, key=_time_sec) for sec in (decision.begin_sec, decision.end_sec)
+    )
+    cuts = [s.time_sec for s in path.samples[first:last] if s.camera.inlier_share == 0.0]
     ends = [decision.begin_sec, *cuts, decision.end_sec]
     kept = [ends[0]]
     for sec in ends[1:]:
@@ -223,13 +233,15 @@ def _chosen(found: list[_Open], fixed_sec: Sequence[float], eye: "_Eye") -> list
     """
     answered = dict.fromkeys(fixed_sec, 1.0)
     chosen: list[tuple[_Open, float]] = []
-    while found and len(chosen) < MAX_REVIEW:
+    looks = 0
+    while found and len(chosen) < MAX_REVIEW and looks < MOST_LOOKS:
         worth = [_worth(moment, answered, [one for one, _ in chosen]) for moment in found]
         best = max(range(len(found)), key=lambda k: worth[k][0])
         if worth[best][0] < WORTH_SEC:
             break
         moment = found.pop(best)
         if moment.certainty is None or moment.looks_back:
+            looks += 1
             others = (
                 box
                 for box in eye.candidates(moment)
@@ -302,7 +314,7 @@ class _Eye:
     def _last_seen(self, moment: _Open) -> Box:
         """His box before he was lost."""
         samples, way = self._path.samples, -1 if moment.backwards else 1
-        place = bisect_left(samples, moment.time_sec, key=lambda sample: sample.time_sec)
+        place = bisect_left(samples, moment.time_sec, key=_time_sec)
         while 0 <= place < len(samples):
             if box := samples[place].box_xywh:
                 return box

@@ -124,6 +124,15 @@ def test_where_nobody_is_seen_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) 
     assert not asked(monkeypatch, path_of(samples), people=0)
 
 
+def test_a_very_long_loss_costs_only_so_many_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = [sample(k, 1.0, None if k < 30 else "not-seen", cut=k % 100 == 0) for k in range(20_000)]
+    path, eye = path_of(samples), Eye(0)
+    monkeypatch.setattr(reviewing, "_Eye", lambda *_: eye)
+
+    assert reviewing.moments(path, log_of(path), None, None) == []  # type: ignore[arg-type]
+    assert eye.asked == reviewing.MOST_LOOKS
+
+
 def test_going_back_in_time_what_lies_before_rests_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
     samples = [sample(k, 0.7 if k <= 40 else 1.0) for k in range(COUNT)]
     met = PathDecision(Kind.CROSSING, 4.0, 4.2, 1.0, HIM, RIVAL)
