@@ -95,7 +95,7 @@ build() {
   say "building $name $version (about $seconds s when nothing is cached)"
   # A compiler that collects garbage less often takes a tenth less time, for a few hundred MB.
   living "building $name" logged "build-$name" env -C "$CLUSTER_DIR/gomod/$group" CGO_ENABLED=0 GOFLAGS=-buildvcs=false GOGC=400 \
-    nice "$BIN/go" build -trimpath -tags "no_btrfs no_devmapper no_zfs remove_all_sd" \
+    nice -n 5 "$BIN/go" build -trimpath -tags "no_btrfs no_devmapper no_zfs remove_all_sd" \
     -ldflags "$flags" \
     -o "$target.part" "$package"
   mv "$target.part" "$target"
