@@ -292,7 +292,8 @@ EDITED = {
     "runtimeName": 0.1,
     "ttlSecondsAfterFinished": 0.1,
     "video": 0.05,
-    "managedBy": 0.05,
+    "managedBy": 0.15,
+    "refines": 0.1,
     "preview": 0.4,
 }
 """How often a write changes each field."""
@@ -330,13 +331,15 @@ class Dice:
         kept = self._some(0.9, player_ref=player, target=target) | self._some(0.5, ttlSecondsAfterFinished=60)
         video = {"uri": choice(["s3://a/b", "s3://a/c"])}
         free |= self._some(0.5, anchors=[self._anchor() for _ in range(self._random.randint(0, 4))])
-        managed = self._some(0.2, managedBy=choice(["example.com/one", "example.com/other"]))
+        managed = self._some(0.3, refines=choice(["match-1", "match-2"])) | self._some(
+            0.4, managedBy=choice(["example.com/one", "example.com/other"])
+        )
         return {"video": video, "suspend": self._often(0.6)} | free | kept | managed | self._asked()
 
     def _asked(self) -> Any:
         places = [0, 0.02, 0.0211, 1, 2.5, 7.0, 8.99, 9, 9.25, 80]
         times = self._random.sample(places, self._random.randint(0, 6))
-        if self._often(0.3):
+        if self._often(0.5):
             times = [1, *(3 + number / 4 for number in range(14))]
         preview = self._some(0.9, atSec=times) | self._some(0.1, disabled=self._often(0.8))
         return self._some(0.5, preview=preview)
