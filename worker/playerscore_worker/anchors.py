@@ -70,13 +70,15 @@ def plan(start: Start, said: Said, begin_sec: float, end_sec: float, frame_sec: 
         if apart and begin_sec <= other.time_sec <= end_sec:
             starts.append(other)
     starts.sort(key=lambda one: one.time_sec)
-    absent = sorted(set(said.absent_sec))
+    absent = sorted({sec for sec in said.absent_sec if begin_sec <= sec <= end_sec})
     walks = []
     for before, here, after in zip([None, *starts], starts, [*starts[1:], None], strict=False):
         first = before.time_sec if before else begin_sec
         last = after.time_sec if after else end_sec
-        early = tuple(sec for sec in absent[::-1] if first + half < sec < here.time_sec - half)
-        late = tuple(sec for sec in absent if here.time_sec + half < sec < last - half)
+        early = tuple(
+            sec for sec in absent[::-1] if (not before or first + half < sec) and sec < here.time_sec - half
+        )
+        late = tuple(sec for sec in absent if here.time_sec + half < sec and (not after or sec < last - half))
         walks += [Walk(here, True, first, before, early), Walk(here, False, last, after, late)]
     return sorted(walks, key=lambda walk: walk.start is not start)
 

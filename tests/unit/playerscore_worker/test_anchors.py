@@ -243,3 +243,9 @@ def test_a_lower_rate_may_follow_other_frames_each_way() -> None:
     assert times == sorted(set(times))
     assert found.unreached_sec == []
     assert np.diff(times).max() < 0.4
+
+
+def test_an_absence_on_the_first_and_on_the_last_frame_is_heard() -> None:
+    back, on = anchors.plan(start(40), Said((), (0.0, 8.0, 9.0)), 0.0, 8.0, 1 / FPS)
+
+    assert (back.absent_sec, on.absent_sec) == ((0.0,), (8.0,)), "what lies outside is not"
