@@ -81,9 +81,14 @@ async def create_job(
         response.status_code = 200
         return _shown(response, Written(_same(await caller.get_job(namespace, name), mark, error), []))
     if not dry_run:
-        path = request.url_for("get_job", job_id=name).path
-        response.headers["Location"] = f"{path}?namespace={namespace}"
+        _locate(request, response, namespace, name)
     return _shown(response, written, judgement.warnings, dry_run)
+
+
+def _locate(request: Request, response: Response, namespace: str, name: str) -> None:
+    """Say where the created job is."""
+    path = request.url_for("get_job", job_id=name).path
+    response.headers["Location"] = f"{path}?namespace={namespace}"
 
 
 def _manifest(namespace: str, name: str, spec: ScoringJobSpec, mark: str | None) -> Document:
@@ -252,8 +257,7 @@ async def refine_job(
         asked, body.id or review.next_name(asked.id, spec), refined, write, body.id
     )
     if not write.dry_run:
-        path = request.url_for("get_job", job_id=name).path
-        response.headers["Location"] = f"{path}?namespace={asked.namespace}"
+        _locate(request, response, asked.namespace, name)
     return _shown(response, written, judge_create(refined).warnings, write.dry_run)
 
 

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from pydantic import ValidationError
-
 from playerscore import flow, names, readiness, review, sources
 from playerscore.coherence import find_track
 from playerscore.errors import FlowError, NotReadyError, PlayerscoreError
@@ -36,6 +34,7 @@ from playerscore.review import Answer
 from playerscore.tasks import AnalysisTask, PreviewTask
 from playerscore_cli import output
 from playerscore_cli.console import Tell
+from playerscore_cli.files import read as read_file
 from playerscore_cli.picture import draw_preview
 from playerscore_worker import container, source
 from playerscore_worker.work import best_pick, run_analysis, run_preview
@@ -254,13 +253,7 @@ def refine(
 
 def read_result(folder: Path) -> Result:
     """The result in a folder of `run`. Raises PlayerscoreError: NOT_FOUND, INVALID."""
-    file = folder / RESULT_FILE
-    try:
-        return Result.model_validate_json(file.read_text())
-    except FileNotFoundError as error:
-        raise PlayerscoreError("NOT_FOUND", f"There is no {file}") from error
-    except (ValidationError, UnicodeDecodeError) as error:
-        raise PlayerscoreError("INVALID", f"{file} is no result that this version reads") from error
+    return read_file(folder / RESULT_FILE, Result, "result")
 
 
 def _kept(folder: Path) -> tuple[AnalysisTask, Path | None]:

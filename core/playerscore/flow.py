@@ -234,17 +234,17 @@ def _player(frame: Frame, track: Track) -> PlayerRef:
         frame_key=frame.frame_key,
         track_id=track.track_id,
         time_sec=frame.time_sec,
-        bbox=_inside(track.bbox.box),
+        bbox=inside(track.bbox.box),
         frame_width=frame.width,
         frame_height=frame.height,
     )
 
 
 def _draft(frame: Frame, track: Track) -> Target:
-    return Target(frame_key=frame.frame_key, time_sec=frame.time_sec, bbox=_inside(track.bbox.box))
+    return Target(frame_key=frame.frame_key, time_sec=frame.time_sec, bbox=inside(track.bbox.box))
 
 
-def _inside(box: Box) -> BBox:
+def inside(box: Box) -> BBox:
     """A worker's rounded box may leave the picture by half a step of the rounding; a spec's may not."""
     return BBox(x=box.x, y=box.y, w=min(box.w, 1 - box.x), h=min(box.h, 1 - box.y))
 

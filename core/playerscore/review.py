@@ -30,6 +30,8 @@ from playerscore.schema import FlowModel, rules
 
 FIELD: Final = "answers"
 ONE_THING: Final = "an answer has a candidate, a bbox, or absent: true"
+LETTERS: Final = "ABCD"
+"""What people call the candidates, in their order."""
 NUMBERED: Final = re.compile(r"(.+)-(\d{1,4})")
 SMALLEST: Final = 1e-4
 """Boxes are told to so much of the picture."""
@@ -121,13 +123,13 @@ def _anchor(known: dict[int, Moment], answer: Answer) -> Anchor:
     if number > len(moment.candidates):
         text = f"moment {moment.number} has {len(moment.candidates)} candidates"
         raise FlowError("CANDIDATE_NOT_FOUND", text, field=FIELD)
-    return Anchor(time_sec=moment.time_sec, bbox=_inside(moment.candidates[number - 1]))
+    return Anchor(time_sec=moment.time_sec, bbox=_shown(moment.candidates[number - 1]))
 
 
-def _inside(box: TrackBox) -> BBox:
-    """A worker's rounded box may leave the picture by half a step of the rounding."""
-    w, h = min(box.w, 1 - box.x), min(box.h, 1 - box.y)
-    return BBox(x=box.x, y=box.y, w=max(w, SMALLEST), h=max(h, SMALLEST))
+def _shown(candidate: TrackBox) -> BBox:
+    """A candidate's box, with an area."""
+    box = flow.inside(candidate.box)
+    return box.model_copy(update={"w": max(box.w, SMALLEST), "h": max(box.h, SMALLEST)})
 
 
 def _target_sec(spec: ScoringJobSpec, status: ScoringJobStatus) -> float | None:

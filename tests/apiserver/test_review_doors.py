@@ -6,32 +6,16 @@ from typing import Any
 import pytest
 
 from apilab import Lab, error
-from builders import PLAYER, PLAYER_BOX, make_result, manifest
+from builders import PLAYER, PLAYER_BOX, make_moment, make_result, manifest
 from clidesk import REFUSED, Desk
 from playerscore.names import RUN_FILE, frame_key
-from playerscore.resources import Moment, TrackBox
+from playerscore.resources import TrackBox
 
 Json = dict[str, Any]
 HIM = dict(zip("xywh", PLAYER_BOX, strict=True))
 MOMENTS = [
-    Moment(
-        number=1,
-        time_sec=8.4,
-        kind="crossing",
-        doubt=0.3,
-        stake_sec=6.0,
-        taken=True,
-        candidates=[TrackBox(**HIM), TrackBox(x=0.6, y=0.2, w=0.05, h=0.2)],
-    ),
-    Moment(
-        number=2,
-        time_sec=12.0,
-        kind="cut",
-        doubt=0.8,
-        stake_sec=3.0,
-        taken=False,
-        candidates=[TrackBox(**HIM)],
-    ),
+    make_moment(TrackBox(**HIM), TrackBox(x=0.6, y=0.2, w=0.05, h=0.2), time_sec=8.4, stake_sec=6.0),
+    make_moment(TrackBox(**HIM), number=2, time_sec=12.0, kind="cut", doubt=0.8, stake_sec=3.0, taken=False),
 ]
 
 

@@ -19,6 +19,7 @@ from playerscore.resources import (
     BBox,
     Condition,
     Frame,
+    Moment,
     Pitch,
     PlayerRef,
     PreviewStatus,
@@ -215,6 +216,12 @@ def make_result(signals: Signals | None = None, **changes: Any) -> Result:
         "provenance": provenance,
     }
     return Result(**(known | changes))
+
+
+def make_moment(*candidates: TrackBox, **changes: Any) -> Moment:
+    """A crossing after which the first candidate was followed."""
+    known: dict[str, Any] = {"number": 1, "time_sec": 1.0, "kind": "crossing", "doubt": 0.3, "stake_sec": 4.0}
+    return Moment(**(known | {"taken": True, "candidates": list(candidates)} | changes))
 
 
 def make_pitch(**changes: Any) -> Pitch:

@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import pytest
 
-from builders import make_task
+from builders import make_moment, make_task
 from matches import Match
 from playerscore import names, review
 from playerscore.geometry import iou
@@ -97,25 +97,13 @@ def test_an_answer_that_agrees_costs_nothing_and_changes_nothing(
     assert sample.box_xywh is not None
     x, y, w, h = sample.box_xywh
     (anchor,) = review.anchors_of(
-        [moment(sample.time_sec)], [Answer(moment=1, bbox=BBox(x=x, y=y, w=w, h=h))]
+        [make_moment(time_sec=sample.time_sec)], [Answer(moment=1, bbox=BBox(x=x, y=y, w=w, h=h))]
     )
     done, told = analysed(scene, task(scene, anchors=[anchor]), run)
 
     assert not [words for words in told if words.endswith("frames followed") and int(words.split()[0]) < 95]
     before = [(s.index, s.box_xywh) for s in first.path.samples]
     assert [(s.index, s.box_xywh) for s in done.path.samples] == before
-
-
-def moment(time_sec: float, *candidates: Any) -> Moment:
-    return Moment(
-        number=1,
-        time_sec=time_sec,
-        kind="crossing",
-        doubt=0.5,
-        stake_sec=1,
-        taken=True,
-        candidates=list(candidates),
-    )
 
 
 OTHERS = {

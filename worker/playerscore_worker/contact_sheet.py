@@ -16,7 +16,7 @@ from playerscore.decisions import Decision, DecisionLog, Kind
 from playerscore.geometry import Box
 from playerscore_worker import boxes
 from playerscore_worker.follower import FollowedPath, PathSample, State
-from playerscore_worker.frames import Decoder, Image
+from playerscore_worker.frames import Decoder, Frame, Image
 
 Floats = NDArray[np.float64]
 
@@ -115,8 +115,7 @@ def _cell(decoder: Decoder, path: FollowedPath, decision: Decision, time_sec: fl
     sample = nearest(path.samples, time_sec)
     around = sample.box_xywh or _known(path, decision, sample)
     scale = min(1.0, BODY_PX / max(1.0, around.h * path.height))
-    asked_sec = max(0.0, sample.time_sec - 0.5 / path.fps)
-    frame = next(decoder.read(asked_sec, asked_sec + 1 / path.fps, None, scale), None)
+    frame = frame_at(decoder, path, sample.time_sec, scale)
     if frame is None:
         return np.zeros((CELL_PX[1], CELL_PX[0], 3), np.uint8)
     cut = _window(frame.image, around)
@@ -124,11 +123,17 @@ def _cell(decoder: Decoder, path: FollowedPath, decision: Decision, time_sec: fl
     if abs(sample.time_sec - decision.settled_sec) < 0.5 / path.fps:
         for told, colour in ((decision.rival, RIVAL), (decision.chosen, TAKEN)):
             if told is not None:
-                _draw(cell, frame.image, cut, told.box, colour)
+                draw(cell, frame.image, cut, told.box, colour)
     if sample.box_xywh is not None:
-        _draw(cell, frame.image, cut, sample.box_xywh, HIS)
+        draw(cell, frame.image, cut, sample.box_xywh, HIS)
     write_text(cell, f"{sample.time_sec:.2f} s {state_text(sample)}", (4, CELL_PX[1] - 6))
     return np.asarray(cell, np.uint8)
+
+
+def frame_at(decoder: Decoder, path: FollowedPath, time_sec: float, scale: float = 1.0) -> Frame | None:
+    """The frame of a sample's moment."""
+    begin = max(0.0, time_sec - 0.5 / path.fps)
+    return next(decoder.read(begin, begin + 1 / path.fps, None, scale), None)
 
 
 def state_text(sample: PathSample) -> str:
@@ -164,11 +169,15 @@ def _window(image: Image, box: Box) -> Floats:
     return np.array([[zoom, 0.0, shift[0]], [0.0, zoom, shift[1]]])
 
 
-def _draw(cell: Image, image: Image, window: Floats, box: Box, colour: tuple[int, int, int]) -> None:
+def draw(
+    cell: Image, image: Image, window: Floats, box: Box, colour: tuple[int, int, int]
+) -> tuple[int, int]:
+    """Draw a box of the picture into the cell that the window shows of it; returns its top left corner there."""
     height, width = image.shape[:2]
     corners = boxes.to_pixels(box, width, height).reshape(2, 2) @ window[:, :2].T + window[:, 2]
     first, second = np.rint(corners).astype(int).tolist()
     cv2.rectangle(cell, first, second, colour, 1)
+    return first[0], first[1]
 
 
 def _framed(cell: Image) -> Image:

@@ -19,13 +19,14 @@ from playerscore import names
 from playerscore.decisions import Decision, DecisionLog, Kind
 from playerscore.geometry import Box, iou
 from playerscore.resources import MAX_CANDIDATES, MAX_REVIEW, Moment, MomentKind, TrackBox
+from playerscore.review import LETTERS
 from playerscore_worker import boxes
-from playerscore_worker.contact_sheet import nearest, state_text, write_text
+from playerscore_worker.contact_sheet import draw, frame_at, nearest, state_text, write_text
 from playerscore_worker.detectors import Detections, Detector
 from playerscore_worker.detectors.base import drop_other_scales
 from playerscore_worker.following.appearance import colour_distance, torso_colours
 from playerscore_worker.following.segment import ABSENT, SAME_IOU
-from playerscore_worker.frames import Decoder, Frame, Image
+from playerscore_worker.frames import Decoder, Image
 from playerscore_worker.path import FollowedPath, PathSample, Start
 
 # Less than so many seconds are not worth anybody's time.
@@ -70,7 +71,6 @@ MARGIN: Final = 1.3
 JPEG_QUALITY: Final = 85
 HIS: Final = (96, 220, 64)
 COLOURS: Final = ((255, 255, 255), (60, 60, 255), (0, 200, 255), (255, 160, 60))
-LETTERS: Final = "ABCD"
 
 
 @dataclass(frozen=True)
@@ -288,7 +288,7 @@ class _Eye:
 
     def candidates(self, moment: _Open) -> tuple[Box, ...]:
         """Those in a kit like his, the most alike first."""
-        frame = _frame(self._decoder, self._path, moment.time_sec)
+        frame = frame_at(self._decoder, self._path, moment.time_sec)
         kit = self._colours(self._path.start)
         if frame is None or kit is None:
             return ()
@@ -306,7 +306,7 @@ class _Eye:
 
     def _colours(self, start: Start) -> NDArray[np.float32] | None:
         """Of his kit on the confirmed frame, (1, bins)."""
-        if self._kit is None and (frame := _frame(self._decoder, self._path, start.time_sec)):
+        if self._kit is None and (frame := frame_at(self._decoder, self._path, start.time_sec)):
             height, width = frame.image.shape[:2]
             self._kit = torso_colours(frame.image, boxes.to_pixels(start.box_xywh, width, height)[None])
         return self._kit
@@ -320,12 +320,6 @@ class _Eye:
                 return box
             place -= way
         return self._path.start.box_xywh
-
-
-def _frame(decoder: Decoder, path: FollowedPath, time_sec: float, scale: float = 1.0) -> Frame | None:
-    """The frame of a sample's moment."""
-    begin = max(0.0, time_sec - 0.5 / path.fps)
-    return next(decoder.read(begin, begin + 1 / path.fps, None, scale), None)
 
 
 def _track_box(box: Box) -> TrackBox:
@@ -356,7 +350,7 @@ def _cell(decoder: Decoder, path: FollowedPath, moment: Moment, aside_sec: float
     shown = [one.box for one in moment.candidates] if aside_sec == 0 else []
     around = _around(path, sample, shown or [one.box for one in moment.candidates])
     scale = min(1.0, 2 * CELL_PX[1] / max(1.0, around.h * path.height))
-    frame = _frame(decoder, path, sample.time_sec, scale)
+    frame = frame_at(decoder, path, sample.time_sec, scale)
     if frame is None:
         return np.zeros((CELL_PX[1], CELL_PX[0], 3), np.uint8)
     height, width = frame.image.shape[:2]
@@ -366,10 +360,11 @@ def _cell(decoder: Decoder, path: FollowedPath, moment: Moment, aside_sec: float
     window = np.array([[zoom, 0.0, shift[0]], [0.0, zoom, shift[1]]])
     cell = np.asarray(cv2.warpAffine(frame.image, window, CELL_PX, flags=cv2.INTER_AREA), np.uint8)
     if sample.box_xywh is not None and not (shown and moment.taken):
-        _draw(cell, boxes.to_pixels(sample.box_xywh, width, height), window, HIS, "")
+        draw(cell, frame.image, window, sample.box_xywh, HIS)
     for box, colour, letter in zip(shown, COLOURS, LETTERS, strict=False):
         own = HIS if moment.taken and letter == "A" else colour
-        _draw(cell, boxes.to_pixels(box, width, height), window, own, letter)
+        left, top = draw(cell, frame.image, window, box, own)
+        write_text(cell, letter, (left, max(12, top - 4)))
     write_text(cell, f"{sample.time_sec:.2f} s {state_text(sample)}", (4, CELL_PX[1] - 6))
     return cell
 
@@ -383,17 +378,3 @@ def _around(path: FollowedPath, sample: PathSample, shown: Sequence[Box]) -> Box
     x2, y2 = max(b.x + b.w for b in people), max(b.y + b.h for b in people)
     w, h = max(MARGIN * (x2 - x1), CELL_H * wide), max(MARGIN * (y2 - y1), CELL_H * tall)
     return Box((x1 + x2 - w) / 2, (y1 + y2 - h) / 2, w, h)
-
-
-def _draw(
-    cell: Image,
-    place: NDArray[np.float64],
-    window: NDArray[np.float64],
-    colour: tuple[int, int, int],
-    letter: str,
-) -> None:
-    corners = place.reshape(2, 2) @ window[:, :2].T + window[:, 2]
-    first, second = np.rint(corners).astype(int).tolist()
-    cv2.rectangle(cell, first, second, colour, 1)
-    if letter:
-        write_text(cell, letter, (first[0], max(12, first[1] - 4)))

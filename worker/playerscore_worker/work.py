@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from playerscore import football, names
+from playerscore.decisions import DecisionLog
 from playerscore.errors import VideoError
 from playerscore.rating import METHOD, Rating, Signals, rate, unsure
 from playerscore.resources import (
@@ -50,6 +51,7 @@ class Analysed:
     task: AnalysisTask
     result: Result
     path: FollowedPath
+    log: DecisionLog
     rating: Rating
     footage: Footage
     on_progress: Progress
@@ -64,7 +66,7 @@ class Analysed:
 
     def _written(self, decoder: Decoder, folder: Path) -> list[Path]:
         path, settings = self.path, ArtifactSettings()
-        log = contact_sheet.marked(log_of(path))
+        log = contact_sheet.marked(self.log)
         in_metres = football_files.heatmap(self.in_metres)
         written = [
             artifacts.write_radar(self.rating, folder / "radar.png"),
@@ -168,8 +170,9 @@ def run_analysis(
     rating = unsure(rating) if target.is_foreign(warnings) else rating
     warnings += target.of_anchors(empty, path.unreached_sec)
     warnings += metres.warnings if metres else []
+    log = log_of(path)
     with Decoder(video, limits) as decoder:
-        review = reviewing.moments(path, log_of(path), decoder, detector, _fixed_sec(task))
+        review = reviewing.moments(path, log, decoder, detector, _fixed_sec(task))
     result = Result(
         overall_score=rating.overall_score,
         radar=rating.radar,
@@ -189,7 +192,7 @@ def run_analysis(
         ),
         warnings=warnings or None,
     )
-    return Analysed(task, result, path, rating, footage, on_progress, limits, metres)
+    return Analysed(task, result, path, log, rating, footage, on_progress, limits, metres)
 
 
 def _rated(found: Signals, metres: Measured | None) -> tuple[Rating, str]:

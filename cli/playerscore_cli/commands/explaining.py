@@ -3,12 +3,10 @@
 from pathlib import Path
 
 import click
-from pydantic import ValidationError
 
 from playerscore import names
 from playerscore.decisions import Decision, DecisionLog
-from playerscore.errors import PlayerscoreError
-from playerscore_cli import console
+from playerscore_cli import console, files
 from playerscore_cli import explaining as words
 
 
@@ -43,9 +41,4 @@ def _nearest(log: DecisionLog, time_sec: float) -> list[Decision]:
 
 def read(file: Path) -> DecisionLog:
     """The log. Raises PlayerscoreError: NOT_FOUND, INVALID."""
-    try:
-        return DecisionLog.model_validate_json(file.read_text())
-    except FileNotFoundError as error:
-        raise PlayerscoreError("NOT_FOUND", f"There is no {file}") from error
-    except (ValidationError, UnicodeDecodeError) as error:
-        raise PlayerscoreError("INVALID", f"{file} is no log of decisions that this version reads") from error
+    return files.read(file, DecisionLog, "log of decisions")

@@ -11,7 +11,7 @@ from playerscore import names
 from playerscore import review as answering
 from playerscore.errors import FlowError, PlayerscoreError
 from playerscore.resources import Moment, Result
-from playerscore.review import Answer
+from playerscore.review import LETTERS, Answer
 from playerscore_cli import console, options, output, picture, terminal
 from playerscore_cli.cluster import Cluster
 from playerscore_cli.commands.here import extras
@@ -22,7 +22,6 @@ from playerscore_cli.options import DryRun
 from playerscore_cli.output import Format
 from playerscore_cli.rest import Api
 
-LETTERS: Final = "ABCD"
 HIM: Final = "him"
 ABSENT: Final = "absent"
 

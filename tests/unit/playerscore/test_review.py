@@ -5,30 +5,18 @@ from collections.abc import Sequence
 import pytest
 from pydantic import ValidationError
 
-from builders import PLAYER_BOX, make_preview, make_ready_spec, make_result, make_status
+from builders import PLAYER_BOX, make_moment, make_preview, make_ready_spec, make_result, make_status
 from playerscore import admission, review
 from playerscore.errors import FlowError
 from playerscore.names import NAME_MAX, Step
-from playerscore.resources import Anchor, BBox, Moment, ScoringJobSpec, ScoringJobStatus, TrackBox
+from playerscore.resources import Anchor, BBox, ScoringJobSpec, ScoringJobStatus, TrackBox
 from playerscore.review import Answer
 
 HIM = TrackBox(x=0.2, y=0.3, w=0.05, h=0.2)
 OTHER = TrackBox(x=0.9, y=0.3, w=0.1001, h=0.2)
 
 
-def moment(number: int, *candidates: TrackBox, taken: bool = True) -> Moment:
-    return Moment(
-        number=number,
-        time_sec=float(number),
-        kind="crossing",
-        doubt=0.3,
-        stake_sec=4.0,
-        taken=taken,
-        candidates=list(candidates),
-    )
-
-
-MOMENTS = [moment(1, HIM, OTHER), moment(2, taken=False)]
+MOMENTS = [make_moment(HIM, OTHER), make_moment(number=2, time_sec=2.0, taken=False)]
 
 
 def ended(**changes: object) -> ScoringJobStatus:
