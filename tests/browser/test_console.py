@@ -262,6 +262,8 @@ def test_after_a_mismatch_the_picked_players_box_is_one_click_away(console: Page
 
 
 def drag(page: Page, begin: tuple[float, float], end: tuple[float, float]) -> None:
+    # A mouse does not reach what lies below the window.
+    page.locator(".surface").scroll_into_view_if_needed()
     surface = page.locator(".surface").bounding_box()
     assert surface is not None
     points = [
