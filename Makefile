@@ -69,11 +69,11 @@ docs: setup ## Write the pages that are made of the code
 
 # --- tests: level = folder = target ---------------------------------------------------------------------
 .PHONY: test test-unit test-apiserver test-browser test-faults test-faults-short test-vision test-cluster
-# What mostly waits runs beside what computes, and both beside what needs no tool while the tools are built.
+# What mostly waits runs beside what computes; the tools are built beside them, in the order in which they are needed.
 test: setup ## Every test level, set up from nothing
-	$(RUN) python tests/levels.py --at-once 1 verify
-	$(RUN) python tests/levels.py --at-once 3 test-faults-short test-unit test-vision test-apiserver cluster-tools \
-	  $(MORE) test-kueue test-browser test-cluster
+	$(RUN) python tests/levels.py verify
+	$(RUN) python tests/levels.py --at-once 3 --beside tools test-faults-short test-vision test-unit test-apiserver \
+	  test-cluster $(MORE) test-kueue test-browser
 
 test-unit: setup ## No cluster, no pixels
 	cluster/tools.sh helm promtool
@@ -104,9 +104,10 @@ test-faults-short: setup ## The parts of them that take less than a minute each
 test-vision: setup ## Real decoding, detector and follower on clips with ground truth
 	$(PYTEST) tests/vision
 
-.PHONY: cluster-tools
-cluster-tools:
-	cluster/tools.sh kube-scheduler kueue kind kubelet kube-proxy kubeadm containerd coredns cni pause nodeagent kubeconform
+.PHONY: tools
+tools: ## Every program that the tests need, built
+	cluster/tools.sh $(FAULTS_TOOLS) promtool $(APISERVER_TOOLS) kubelet kube-proxy kubeadm kind kubeconform \
+	  containerd coredns cni pause nodeagent kueue
 
 test-cluster: setup ## A real node, real images, the real chart
 	$(PYTEST) -m "not long" tests/cluster

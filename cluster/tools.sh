@@ -93,10 +93,11 @@ build() {
   local flags="-s -w"
   [ "$group" != kubernetes ] || flags+=" $KUBE_FLAGS"
   say "building $name $version (about $seconds s when nothing is cached)"
-  # A compiler that collects garbage less often takes a tenth less time, for a few hundred MB.
-  living "building $name" logged "build-$name" env -C "$CLUSTER_DIR/gomod/$group" CGO_ENABLED=0 GOFLAGS=-buildvcs=false GOGC=400 \
-    nice -n 5 "$BIN/go" build -trimpath -tags "no_btrfs no_devmapper no_zfs remove_all_sd" \
-    -ldflags "$flags" \
+  # A compiler that collects garbage less often, and writes nothing for debuggers, takes a sixth less time, for a few
+  # hundred MB. No -trimpath, which takes modules that are replaced (gomod/README.md) for others, to be compiled again.
+  living "building $name" logged "build-$name" env -C "$CLUSTER_DIR/gomod/$group" CGO_ENABLED=0 GOFLAGS=-buildvcs=false \
+    GOGC=1600 GOMEMLIMIT=3GiB nice -n 5 "$BIN/go" build -tags "no_btrfs no_devmapper no_zfs remove_all_sd" \
+    -gcflags all=-dwarf=false -ldflags "$flags" \
     -o "$target.part" "$package"
   mv "$target.part" "$target"
   say "built $name in $((SECONDS - begin)) s"
@@ -113,18 +114,20 @@ of_debian() {
   rm -rf "$folder"
 }
 
-# ensure NAME: two runs that want the same tool wait for each other.
+# ensure NAME: one is built at a time, by whoever comes first; the next finds compiled what they share.
 ensure() {
   local name=$1 group version module package seconds
   describe "$name"
-  exec 9>"$BIN/.$name.lock"
-  flock 9
-  # promtool only checks rules, which any version knows; a build takes two minutes.
-  if [ ! -x "$BIN/$name-$version" ] && { [ "$name" != promtool ] || ! of_debian promtool prometheus; }; then
-    build "$name"
+  if [ ! -x "$BIN/$name-$version" ]; then
+    exec 9>"$BIN/.building.lock"
+    flock 9
+    # promtool only checks rules, which any version knows; a build takes two minutes.
+    if [ ! -x "$BIN/$name-$version" ] && { [ "$name" != promtool ] || ! of_debian promtool prometheus; }; then
+      build "$name"
+    fi
+    exec 9>&-
   fi
-  ln -sfn "$name-$version" "$BIN/$name"
-  exec 9>&-
+  [ "$(readlink "$BIN/$name")" = "$name-$version" ] || ln -sfn "$name-$version" "$BIN/$name"
 }
 
 [ $# -gt 0 ] || die "usage: cluster/tools.sh NAME..."

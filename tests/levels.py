@@ -1,9 +1,10 @@
 """Test levels side by side: what `make test` does. Each is a make target, whose output is shown whole when it ends.
 
-    python tests/levels.py [--at-once N] TARGET...
+    python tests/levels.py [--at-once N] [--beside TARGET] TARGET...
 
-Targets begin in the order given, N at a time. All of them run, whichever fails; the exit code is 1 when one did.
-Levels that mostly compute yield to those in which something waits for a time that is under test.
+Targets begin in the order given, N at a time, beside one more that is not counted: what builds what they need. All of
+them run, whichever fails; the exit code is 1 when one did. Levels that mostly compute yield to those in which something
+waits for a time that is under test.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / "out" / "levels"
-COMPUTING = {"cluster-tools", "test-vision", "test-footage", "test-ultralytics"}
+COMPUTING = {"test-vision", "test-footage", "test-ultralytics"}
 CLOCKWISE = "%H:%M:%S"
 
 
@@ -46,7 +47,7 @@ def say(text: str) -> None:
 def start(target: str) -> Level:
     log = LOGS / f"{target}.log"
     make = [os.environ.get("MAKE", "make"), "--no-print-directory", target]
-    command = ["nice", "-n", "5", *make] if target in COMPUTING else make
+    command = ["nice", "-n", "10", *make] if target in COMPUTING else make
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
@@ -72,13 +73,19 @@ def next_to_end(running: dict[int, Level]) -> Ended:
     return ended
 
 
-def run(targets: list[str], at_once: int) -> list[Ended]:
+def run(targets: list[str], at_once: int, beside: str | None) -> list[Ended]:
     waiting, running, done = list(targets), dict[int, Level](), list[Ended]()
+
+    def begin(target: str) -> None:
+        level = start(target)
+        running[level.process.pid] = level
+
     try:
+        if beside is not None:
+            begin(beside)
         while waiting or running:
-            while waiting and len(running) < at_once:
-                level = start(waiting.pop(0))
-                running[level.process.pid] = level
+            while waiting and sum(level.target != beside for level in running.values()) < at_once:
+                begin(waiting.pop(0))
             done.append(next_to_end(running))
             if running:
                 say(f"still running: {', '.join(level.target for level in running.values())}")
@@ -98,11 +105,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("targets", nargs="+")
     parser.add_argument("--at-once", type=int, default=1)
+    parser.add_argument("--beside")
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, stop)
     LOGS.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
-    done = run(asked.targets, asked.at_once)
+    done = run(asked.targets, asked.at_once, asked.beside)
     seconds = time.monotonic() - begun
     print()
     for level in done:
