@@ -209,10 +209,14 @@ bench-webhook: setup ## What an admission costs and whether one ever fails, into
 fuzz-webhook: setup ## Ten minutes of hostile reviews, into the same result
 	$(RUN) python benchmarks/webhook.py fuzz
 
-.PHONY: bench-reconcile bench-at-rest bench-policy bench-webhook fuzz-webhook bench-first-score try demo demo-down cluster cluster-down images install train-detector finetune-detector
+.PHONY: bench-reconcile bench-at-rest bench-policy bench-webhook fuzz-webhook bench-first-score try desk demo demo-down cluster cluster-down images install train-detector finetune-detector
 try: setup ## The whole flow on this machine, without a cluster
 	$(RUN) playerscore clip --out out/try/clip
 	$(RUN) playerscore run out/try/clip/clip.mp4 --out out/try/result
+
+desk: setup ## The console over out/desk, on this machine, without a cluster (VIDEO=path to begin with)
+	console/build.sh
+	$(RUN) playerscore $(if $(VIDEO),run $(VIDEO) --console --out out/desk,console out/desk)
 
 demo: setup ## A cluster, everything installed, one job end to end (VIDEO=path for your own)
 	demo/run.sh $(VIDEO)

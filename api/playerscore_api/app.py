@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
 import structlog
@@ -57,23 +58,33 @@ class Api(FastAPI):
         return self.openapi_schema
 
 
-def build(settings: Settings) -> FastAPI:
-    """The application for these settings; connections are opened when it starts."""
+@contextlib.asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[State]:
+    """The connections to Kubernetes and to the store."""
+    async with cluster.pools(settings.kube_ca_file) as http:
+        own = Own(http, settings.kube_url, cluster.own_token(settings.kube_token_file))
+        broker = Broker(settings)
+        await broker.start()
+        bucket = asyncio.create_task(_bucket(broker))
+        try:
+            yield State(settings, own, broker)
+        finally:
+            bucket.cancel()
+            await broker.close()
+
+
+def build(
+    settings: Settings, parts: Callable[[Settings], AbstractAsyncContextManager[State]] = connected
+) -> FastAPI:
+    """The application for these settings; its parts are opened when it starts."""
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with cluster.pools(settings.kube_ca_file) as http:
-            own = Own(http, settings.kube_url, cluster.own_token(settings.kube_token_file))
-            broker = Broker(settings)
-            await broker.start()
-            app.state.parts = State(settings, own, broker)
-            bucket = asyncio.create_task(_bucket(broker))
+        async with parts(settings) as app.state.parts:
             try:
                 yield
             finally:
-                bucket.cancel()
                 await app.state.parts.hub.close()
-                await broker.close()
 
     app = Api(
         title="playerscore",

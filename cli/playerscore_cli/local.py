@@ -12,6 +12,7 @@ from playerscore.coherence import find_track
 from playerscore.errors import FlowError, NotReadyError, PlayerscoreError
 from playerscore.names import NOT_READY_MESSAGE, frame_number
 from playerscore.resources import (
+    MAX_ARTIFACTS,
     Analysis,
     Anchor,
     BBox,
@@ -27,7 +28,6 @@ from playerscore.resources import (
     Target,
     Track,
     Video,
-    VideoLimits,
     VideoPart,
 )
 from playerscore.review import Answer
@@ -43,8 +43,10 @@ IMAGE = "local"
 RESULT_FILE = "result.json"
 TASK_FILE = "task.json"
 """What a run was asked to do, for who goes on from it."""
-LIMITS = VideoLimits(bytes=2**50, pixels=8192 * 4320, duration_seconds=86_400)
-"""Of a file on one's own disk no size is too large; pictures may be those of 8K, and it may last a day."""
+RUN_NAME = "run"
+"""What a run is called where it is shown as a job."""
+ARTIFACT_KINDS = frozenset({*sources.MEDIA_TYPES, ".bin"})
+NO_ARTIFACT = frozenset({RESULT_FILE, TASK_FILE, "preview.png"})
 
 
 class Preview(NamedTuple):
@@ -79,7 +81,7 @@ def given(
     """
     files = tuple(_file(video, out, number) for number, video in enumerate(videos))
     for number, file in enumerate(files):
-        container.check(file, LIMITS, sources.file_field(number))
+        container.check(file, container.OWN_LIMITS, sources.file_field(number))
     footage = source.Footage(files, tuple(map(source.digest_of, files)))
     uris = [file.resolve().as_uri() for file in files]
     parts = [
@@ -92,7 +94,7 @@ def given(
         "uid": "local",
         "image": IMAGE,
         "video": Video(uri=uris[0], sha256=footage.digests[0], track=track, parts=parts or None),
-        "video_limits": LIMITS,
+        "video_limits": container.OWN_LIMITS,
         "sources": uris,
         "detector": detector,
     }
@@ -238,7 +240,7 @@ def refine(
     """
     if out.resolve() == folder.resolve():
         raise FlowError("INVALID", "a run is never changed: choose another folder", field="--out")
-    task, weights = _kept(folder)
+    task, weights = kept(folder)
     spec = ScoringJobSpec(video=task.video, analysis=task.analysis, anchors=task.anchors)
     said = review.anchors_of(read_result(folder).review or [], answers)
     anchors = flow.add_anchors(spec, None, said).spec.anchors
@@ -256,7 +258,13 @@ def read_result(folder: Path) -> Result:
     return read_file(folder / RESULT_FILE, Result, "result")
 
 
-def _kept(folder: Path) -> tuple[AnalysisTask, Path | None]:
+def artifacts(folder: Path) -> list[Path]:
+    """The files of a run that a job would list as its artifacts."""
+    files = (path for path in sorted(folder.iterdir()) if path.is_file() and path.suffix in ARTIFACT_KINDS)
+    return [path for path in files if path.name not in NO_ARTIFACT][:MAX_ARTIFACTS]
+
+
+def kept(folder: Path) -> tuple[AnalysisTask, Path | None]:
     """The task of the run in a folder, and the detector's file. Raises PlayerscoreError: NOT_FOUND, INVALID."""
     file = folder / TASK_FILE
     try:

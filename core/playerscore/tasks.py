@@ -9,18 +9,21 @@ know it leaves out; the workers of 0.1.0 do not, and are given nothing new witho
 leave out raises `TASK_VERSION`, which travels beside the task, where the oldest workers do not look.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from playerscore import lenient
+from playerscore import coherence, lenient
 from playerscore.errors import WorkerError
+from playerscore.names import Reason
 from playerscore.resources import (
     Analysis,
     Anchor,
     Detector,
     Pitch,
     PreviewSettings,
+    PreviewStatus,
+    ScoringJobSpec,
     Target,
     Video,
     VideoLimits,
@@ -112,6 +115,48 @@ class AnalysisTask(PodTask):
     """Absent where none are given; a worker that does not know them follows from the target alone."""
     refines: str | None = None
     """The job that this one goes on from; a worker that does not know it follows all anew."""
+
+
+def further(common: dict[str, Any], preview: PreviewStatus, at_sec: list[float]) -> FurtherTask:
+    """The task to add frames at those times; `common` is what every pod knows."""
+    taken = [track.track_id for frame in preview.frames for track in frame.tracks]
+    return FurtherTask(
+        **common,
+        at_sec=at_sec,
+        first_number=len(preview.frames) + 1,
+        first_track_id=max(taken, default=0) + 1,
+        asked_sec=preview.asked_sec or [],
+    )
+
+
+def analysis(
+    common: dict[str, Any],
+    spec: ScoringJobSpec,
+    preview: PreviewStatus | None,
+    generation: int,
+    attempt: int,
+    memory_failures: int | None = None,
+) -> AnalysisTask:
+    """The task of attempt `attempt`. Only for a job that passed the checks. Raises ValueError without a target."""
+    if spec.target is None:
+        raise ValueError("an analysis needs a target")
+    verdict = coherence.judge(spec.player_ref, spec.target, preview)
+    # The stored time of the confirmed frame; without a preview the time that the spec gives.
+    frame = coherence.find_frame(preview, spec.target.frame_key) if preview else None
+    return AnalysisTask(
+        **common,
+        attempt=attempt,
+        generation=generation,
+        target=spec.target,
+        start_time_sec=frame.time_sec if frame else (spec.target.time_sec or 0.0),
+        target_forced=verdict.reason is Reason.FORCED,
+        target_iou=verdict.iou,
+        memory_failures=memory_failures or None,
+        analysis=spec.analysis or Analysis(),
+        pitch=spec.pitch,
+        anchors=spec.anchors or None,
+        refines=spec.refines,
+    )
 
 
 class _Kind(BaseModel):

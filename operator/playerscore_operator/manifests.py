@@ -8,9 +8,9 @@ import hashlib
 import json
 from typing import Any, Final
 
-from playerscore import coherence, names
+from playerscore import names, tasks
 from playerscore.podtemplate import PodTemplate
-from playerscore.resources import Accelerator, Analysis, PreviewSettings, ScoringRuntimeSpec
+from playerscore.resources import Accelerator, PreviewSettings, ScoringRuntimeSpec
 from playerscore.tasks import (
     EXIT_BAD_INPUT,
     GRACE_SECONDS,
@@ -95,17 +95,9 @@ def _preview_task(observed: Observed, runtime: ScoringRuntimeSpec) -> PreviewTas
 
 
 def _further_task(observed: Observed, runtime: ScoringRuntimeSpec, at_sec: list[float]) -> FurtherTask:
-    preview = observed.status.preview
-    if preview is None:
+    if observed.status.preview is None:
         raise ValueError("further frames need a preview")
-    taken = [track.track_id for frame in preview.frames for track in frame.tracks]
-    return FurtherTask(
-        **_task(observed, runtime),
-        at_sec=at_sec,
-        first_number=len(preview.frames) + 1,
-        first_track_id=max(taken, default=0) + 1,
-        asked_sec=preview.asked_sec or [],
-    )
+    return tasks.further(_task(observed, runtime), observed.status.preview, at_sec)
 
 
 def analysis_job(
@@ -117,35 +109,16 @@ def analysis_job(
     memory_failures: int | None = None,
 ) -> Json:
     """The Job of analysis attempt `attempt`. Only for a job that passed the checks."""
-    target = observed.spec.target
-    if target is None:
-        raise ValueError("an analysis needs a target")
-    verdict = coherence.judge(observed.spec.player_ref, target, observed.status.preview)
-    task = AnalysisTask(
-        **_task(observed, runtime),
-        attempt=attempt,
-        generation=observed.generation,
-        target=target,
-        start_time_sec=_start(observed),
-        target_forced=verdict.reason is names.Reason.FORCED,
-        target_iou=verdict.iou,
-        memory_failures=memory_failures or None,
-        analysis=observed.spec.analysis or Analysis(),
-        pitch=observed.spec.pitch,
-        anchors=observed.spec.anchors or None,
-        refines=observed.spec.refines,
+    task = tasks.analysis(
+        _task(observed, runtime),
+        observed.spec,
+        observed.status.preview,
+        observed.generation,
+        attempt,
+        memory_failures,
     )
     name = names.analysis_job_name(observed.uid, attempt)
     return _job(observed, runtime, name, task, api_url, accelerator=runtime.accelerator)
-
-
-def _start(observed: Observed) -> float:
-    """The stored time of the confirmed frame; without a preview the time that the spec gives."""
-    target, preview = observed.spec.target, observed.status.preview
-    if target is None:
-        return 0.0
-    frame = coherence.find_frame(preview, target.frame_key) if preview else None
-    return frame.time_sec if frame else (target.time_sec or 0.0)
 
 
 def _task(observed: Observed, runtime: ScoringRuntimeSpec) -> Json:

@@ -14,6 +14,8 @@ from playerscore.errors import VideoError
 from playerscore.resources import VideoLimits
 from playerscore.sources import VIDEO_FIELD
 
+OWN_LIMITS: Final = VideoLimits(bytes=2**50, pixels=8192 * 4320, duration_seconds=86_400)
+"""Of a file on one's own disk no size is too large; pictures may be those of 8K, and it may last a day."""
 HEAD_BYTES: Final = 64
 PLAYLISTS: Final = (
     b"#EXTM3U",

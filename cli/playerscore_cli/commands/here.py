@@ -25,12 +25,12 @@ from playerscore_cli.commands.steps import box_of
 
 
 @contextmanager
-def extras() -> Iterator[None]:
+def extras(wanted: str = "cli, worker and clips") -> Iterator[None]:
     """Says how to get what an installation of the command line alone does not have."""
     try:
         yield
     except ImportError as error:
-        text = f"this needs {error.name}; install playerscore with the extras cli, worker and clips"
+        text = f"this needs {error.name}; install playerscore with the extras {wanted}"
         raise click.UsageError(text) from error
 
 
@@ -148,6 +148,13 @@ def _detector_of(runtime: Path) -> Detector:
     show_default=True,
     help="Folder for everything that is made.",
 )
+@click.option(
+    "--console",
+    "in_console",
+    is_flag=True,
+    help="Pick and confirm on pages in the browser instead, over --out, until Ctrl-C.",
+)
+@click.option("--no-browser", is_flag=True, help="With --console: print the address, and open nothing.")
 def run(
     videos: tuple[Path, ...],
     continues: bool,
@@ -165,6 +172,8 @@ def run(
     pitch: Path | None,
     anchors: tuple[str, ...],
     out: Path,
+    in_console: bool,
+    no_browser: bool,
 ) -> None:
     """The whole flow on this machine, without a cluster.
 
@@ -180,6 +189,11 @@ def run(
         raise click.UsageError("--at and --box say who it is; leave --frame and --player out")
     if start_sec is not None and end_sec is not None and start_sec >= end_sec:
         raise click.UsageError("--end must be after --start")
+    if in_console:
+        from playerscore_cli.commands import opening
+
+        opening.desk(out, list(videos), 0, no_browser)
+        return
     detector = _detector_of(runtime) if runtime else Detector()
     where = pitching.read(pitch) if pitch else None
     said = [anchoring.read(text) for text in anchors]

@@ -4,8 +4,10 @@ import contextlib
 import html
 import os
 import re
+import secrets
 import subprocess
 import tempfile
+import threading
 import time
 import webbrowser
 from collections.abc import Iterator
@@ -18,6 +20,8 @@ import click
 from playerscore.errors import PlayerscoreError
 from playerscore_cli import complete, options
 from playerscore_cli.cluster import Cluster
+from playerscore_cli.commands.here import extras
+from playerscore_cli.commands.reviewing import folder_of
 
 TOKEN_SECONDS: Final = 3600
 FORWARDED: Final = re.compile(r"Forwarding from (127\.0\.0\.1:\d+)")
@@ -27,7 +31,7 @@ PAGE: Final = '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" c
 
 
 @click.command()
-@click.argument("name", required=False, metavar="[NAME]", shell_complete=complete.jobs)
+@click.argument("name", required=False, metavar="[NAME|FOLDER]", shell_complete=complete.jobs)
 @options.api_options
 @click.option(
     "--account", metavar="NAME", help="A ServiceAccount of the namespace that you may make tokens for."
@@ -41,6 +45,13 @@ PAGE: Final = '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" c
 )
 @click.option("--service", metavar="NAME", default="playerscore-api", show_default=True, help="Its Service.")
 @click.option("--no-browser", is_flag=True, help="Print the address, with the token, and open nothing.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=0,
+    metavar="NUMBER",
+    help="With FOLDER: a free one by default.",
+)
 @options.place_options
 @click.pass_context
 def console(
@@ -53,13 +64,20 @@ def console(
     system_namespace: str,
     service: str,
     no_browser: bool,
+    port: int,
     **place: Any,
 ) -> None:
     """Open the console in a browser, signed in; stays until Ctrl-C while it forwards a port.
 
+    With a FOLDER (one that is there, or a new one as ./NAME) it needs no cluster: jobs, videos and results lie there,
+    and this machine does the work, until Ctrl-C; later it goes on where it was. The folder of `run` is shown too.
+
     The token is your kubeconfig's where it has one, else one of --account for an hour. The page takes it out of its
     address at once and keeps it in memory only.
     """
+    if name is not None and (Path(name).is_dir() or os.sep in name):
+        desk(Path(name), [], port, no_browser)
+        return
     namespace, context, kubeconfig = complete.place_of(ctx)
     cluster = Cluster.open(namespace, context, kubeconfig)
     bearer = token or _token(cluster, account)
@@ -74,6 +92,41 @@ def console(
             _open(signed)
         while not api:
             time.sleep(1)
+
+
+def desk(folder: Path, videos: list[Path], port: int, no_browser: bool) -> None:
+    """Serve the console over a folder, with a draft of the video where one is given. Raises PlayerscoreError."""
+    with extras("cli, worker, clips and api"):
+        from playerscore_desk import app
+    with app.alone(folder):
+        served = app.Console(folder, secrets.token_urlsafe(32))
+        shown = served.add(videos) if videos else _adopted(served, folder)
+
+        def opened(url: str) -> None:
+            address = served.address(url, shown)
+            click.echo(address if no_browser else f"{url}/console/")
+            if not no_browser:
+                threading.Thread(target=_opened_or_told, args=[address], daemon=True).start()
+
+        app.serve(served, port, opened)
+
+
+def _opened_or_told(address: str) -> None:
+    try:
+        _open(address)
+    except PlayerscoreError:  # a machine without a browser
+        click.echo(address)
+
+
+def _adopted(served: Any, folder: Path) -> str | None:
+    """The job as which a run in the folder is shown; None where there is no run."""
+    if folder_of(str(folder)) is None:
+        return None
+    with extras():
+        from playerscore_cli import local
+    task, _ = local.kept(folder)
+    name: str = served.adopt(local.RUN_NAME, task, local.read_result(folder), local.artifacts(folder))
+    return name
 
 
 def _token(cluster: Cluster, account: str | None) -> str:
