@@ -150,6 +150,7 @@ _REFINED: Final = review.refined(_QUEUED, _ASKING, NAME, [review.Answer(moment=1
 REFINED: Final = _flat(_REFINED, None, 1204) | {"id": review.next_name(NAME, _QUEUED)}
 PAGE: Final[Document] = {"items": [COMPLETED], "next": None}
 ELSEWHERE: Final[Document] = {"atSec": [3800, 3812.5]}
+RANGE: Final[Document] = {"range": {"fromSec": 3790, "toSec": 3820, "frames": 4}}
 PICK: Final[Document] = {"frame_key": FRAME, "track_id": TRACK}
 TARGET: Final[Document] = {"frame_key": FRAME, "time_sec": 1.2, "bbox": BOX}
 ANCHORS: Final[Document] = {"anchors": [{"time_sec": 1.2, "bbox": BOX}, {"time_sec": 9.5, "absent": True}]}

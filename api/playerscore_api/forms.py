@@ -5,8 +5,8 @@ from typing import Annotated, Any, Final
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from playerscore import lenient, names, steps
-from playerscore.errors import PlayerscoreError
+from playerscore import flow, lenient, names, steps
+from playerscore.errors import FlowError, PlayerscoreError
 from playerscore.names import Step
 from playerscore.resources import (
     MAX_ANCHORS,
@@ -80,11 +80,31 @@ class Confirmation(Judged):
     """Waives the overlap with the picked track, for this box only."""
 
 
-class Elsewhere(Judged):
-    """Where else in the video to look."""
+class Range(_Form):
+    """A stretch of the video."""
 
-    atSec: Annotated[list[Seconds], Field(min_length=1, max_length=MAX_FRAMES)]  # noqa: N815  # as in the spec
+    fromSec: Seconds  # noqa: N815
+    toSec: Seconds  # noqa: N815
+    frames: Annotated[int, Field(ge=1, le=MAX_FRAMES)] = 4
+    """How many frames, evenly over it."""
+
+
+class Elsewhere(Judged):
+    """Where else in the video to look: at times, or in a range."""
+
+    atSec: Annotated[list[Seconds], Field(min_length=1, max_length=MAX_FRAMES)] | None = None  # noqa: N815  # as in the spec
     """At these times, seconds from the start of the video, frames are added to the preview."""
+    range: Range | None = None
+    """Instead of times."""
+
+    @property
+    def times(self) -> list[float]:
+        """The moments that are asked for. Raises FlowError INVALID."""
+        if (self.atSec is None) == (self.range is None):
+            raise FlowError("INVALID", "Either atSec or range is needed", field="atSec")
+        if self.range is None:
+            return self.atSec or []
+        return flow.spread(self.range.fromSec, self.range.toSec, self.range.frames)
 
 
 class AnchorsForm(Judged):

@@ -343,7 +343,15 @@ Stepping = Annotated[Stepper, Depends(_stepper)]
     ),
 )
 async def look_elsewhere(
-    body: Annotated[Elsewhere, Body(openapi_examples={"two moments": {"value": examples.ELSEWHERE}})],
+    body: Annotated[
+        Elsewhere,
+        Body(
+            openapi_examples={
+                "two moments": {"value": examples.ELSEWHERE},
+                "a range": {"value": examples.RANGE},
+            }
+        ),
+    ],
     stepping: Stepping,
 ) -> Job:
     """Ask for further preview frames, before the first launch: they are added behind those that are there.
@@ -352,8 +360,10 @@ async def look_elsewhere(
     PreviewExtending while the frames are made, or tells why they cannot be.
     """
 
+    times = body.times
+
     def step(spec: ScoringJobSpec, status: ScoringJobStatus) -> flow.Change:
-        return flow.look_elsewhere(spec, status, body.atSec)
+        return flow.look_elsewhere(spec, status, times)
 
     return await stepping.take(step, body, None)
 

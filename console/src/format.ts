@@ -15,6 +15,13 @@ export function seconds(text: string): number | undefined {
   return plain.split(":").reduce((sum, part) => 60 * sum + Number(part), 0);
 }
 
+/** A time, or the two ends of a range, `63:20-64:00`; undefined where it is none. */
+export function stretch(text: string): [number, number] | undefined {
+  const ends = text.split(/[-–]/).map(seconds);
+  const [from, to = from] = ends;
+  return ends.length > 2 || from === undefined || to === undefined || ends.includes(undefined) || to < from ? undefined : [from, to];
+}
+
 export function size(bytes: number): string {
   const units = ["bytes", "KB", "MB", "GB"];
   let value = bytes;

@@ -2,7 +2,7 @@
 
 import { ApiError, type Job, type Schemas } from "playerscore-client";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { clock, seconds } from "./format.ts";
+import { clock, stretch } from "./format.ts";
 import { between, inside, iou, neighbour, type Box } from "./geometry.ts";
 import { frame as framePicture, Problem, Section, useLoaded } from "./parts.tsx";
 import { api, ask } from "./session.ts";
@@ -101,7 +101,7 @@ function Bench({ job, preview, set }: BenchProps) {
       <Section title={texts.pick.title} id="pick">
         <p>{texts.pick.lead}</p>
         <Strip job={job} preview={preview} shown={shown} show={show} />
-        <Elsewhere {...{ job, preview, set, show }} />
+        <Elsewhere {...{ job, preview, set, shown, show }} />
         <Problem error={error} close={() => setError(undefined)} />
         <Confirming
           key={`${shown}|${picked ?? ""}`}
@@ -115,38 +115,22 @@ function Bench({ job, preview, set }: BenchProps) {
 
 function Strip(props: { job: Job; preview: Preview; shown: number; show: (index: number) => void }) {
   const { preview, shown } = props;
-  const length = preview.video.duration_sec || 1;
   return (
-    <>
-      <ul class="strip" aria-label={texts.pick.strip}>
-        {inOrder(preview).map(([frame, index], place) => (
-          <li key={frame.frame_key}>
-            <button
-              class="moment"
-              aria-pressed={index === shown}
-              aria-label={texts.pick.frame(place + 1, clock(frame.time_sec), frame.tracks.length)}
-              onClick={() => props.show(index)}
-            >
-              <Thumbnail job={props.job} preview={preview} frame={frame} />
-              <span aria-hidden="true">{clock(frame.time_sec)}</span>
-            </button>
-          </li>
-        ))}
-      </ul>
-      <svg class="axis" viewBox="0 0 1000 14" preserveAspectRatio="none" aria-hidden="true">
-        <rect x="0" y="6" width="1000" height="2" />
-        {preview.frames.map((frame, index) => (
-          <rect
-            key={frame.frame_key}
-            class={index === shown ? "mark now" : "mark"}
-            x={(frame.time_sec / length) * 996}
-            y="0"
-            width="4"
-            height="14"
-          />
-        ))}
-      </svg>
-    </>
+    <ul class="strip" aria-label={texts.pick.strip}>
+      {inOrder(preview).map(([frame, index], place) => (
+        <li key={frame.frame_key}>
+          <button
+            class="moment"
+            aria-pressed={index === shown}
+            aria-label={texts.pick.frame(place + 1, clock(frame.time_sec), frame.tracks.length)}
+            onClick={() => props.show(index)}
+          >
+            <Thumbnail job={props.job} preview={preview} frame={frame} />
+            <span aria-hidden="true">{clock(frame.time_sec)}</span>
+          </button>
+        </li>
+      ))}
+    </ul>
   );
 }
 
@@ -157,34 +141,34 @@ const inOrder = (preview: Preview): [Frame, number][] =>
     .sort(([one], [other]) => one.time_sec - other.time_sec);
 
 interface ElsewhereProps extends BenchProps {
+  shown: number;
   show: (index: number) => void;
 }
 
-/** "Show me 63:20": asks for a frame, and shows it when it is there. */
-function Elsewhere({ job, preview, set, show }: ElsewhereProps) {
+/** "Show me 63:20", or a stretch of the video's time: asks for frames, and shows the first of them when it is there. */
+function Elsewhere({ job, preview, set, shown, show }: ElsewhereProps) {
   const [text, write] = useState("");
   const [wanted, want] = useState<number | undefined>(undefined);
   const [error, setError] = useState<unknown>(undefined);
   const [wrong, setWrong] = useState(false);
   const told = ready(job);
-  const near = (time: number): number =>
-    preview.frames.findIndex((one) => Math.abs(one.time_sec - time) <= 1 / preview.video.fps);
   useEffect(() => {
-    const found = wanted === undefined ? -1 : near(wanted);
-    if (found < 0) return;
+    if (wanted === undefined || preview.frames[wanted] === undefined) return;
     want(undefined);
-    show(found);
+    show(wanted);
   }, [wanted, preview]);
-  const look = async (): Promise<void> => {
-    const time = seconds(text);
-    setWrong(time === undefined);
+  const look = async (found: [number, number] | undefined): Promise<void> => {
+    setWrong(found === undefined);
     setError(undefined);
-    if (time === undefined) return;
-    if (near(time) >= 0) return want(time);
+    if (found === undefined) return;
+    const [fromSec, toSec] = found;
+    const here = preview.frames.findIndex((one) => Math.abs(one.time_sec - fromSec) <= 1 / preview.video.fps);
+    if (fromSec === toSec && here >= 0) return show(here);
     try {
       const params = { path: { job_id: job.id }, query: { namespace: job.namespace } };
-      set(await ask(api.value.POST("/jobs/{job_id}/preview", { params, body: { atSec: [time] } })));
-      want(time);
+      const body = fromSec === toSec ? { atSec: [fromSec] } : { range: { fromSec, toSec } };
+      set(await ask(api.value.POST("/jobs/{job_id}/preview", { params, body })));
+      want(preview.frames.length);
       write("");
     } catch (failure) {
       setError(failure);
@@ -194,11 +178,12 @@ function Elsewhere({ job, preview, set, show }: ElsewhereProps) {
   const busy = told?.reason === "PreviewExtending";
   return (
     <>
+      <Axis preview={preview} shown={shown} chosen={(from, to) => void look([from, to])} />
       <form
         class="elsewhere"
         onSubmit={(event) => {
           event.preventDefault();
-          void look();
+          void look(stretch(text));
         }}
       >
         <label for="elsewhere">{texts.pick.elsewhere}</label>
@@ -225,6 +210,49 @@ function Elsewhere({ job, preview, set, show }: ElsewhereProps) {
     </>
   );
 }
+
+/** The video's time with the moments on it: a click asks for a moment, a drag for a stretch. */
+function Axis(props: { preview: Preview; shown: number; chosen: (from: number, to: number) => void }) {
+  const { preview, shown } = props;
+  const surface = useRef<SVGSVGElement>(null);
+  const [drag, setDrag] = useState<[number, number] | undefined>(undefined);
+  const length = preview.video.duration_sec || 1;
+  const begin = (event: PointerEvent): void => {
+    if (event.button !== 0) return;
+    const held = (x: number): number => Math.min(1, Math.max(0, x));
+    const from = held(spot(event, surface.current!).x);
+    let to = from;
+    const moved = (at: { x: number }): void => {
+      to = held(at.x);
+      setDrag([Math.min(from, to), Math.max(from, to)]);
+    };
+    dragging(event, surface.current!, moved, () => {
+      setDrag(undefined);
+      // The last picture is a little before the end.
+      const [low, high] = [Math.min(from, to), Math.max(from, to)].map((x) => Math.round(x * length * 0.999 * 10) / 10);
+      props.chosen(low!, Math.abs(to - from) < CLICK ? low! : high!);
+    });
+  };
+  return (
+    <svg class="axis" viewBox="0 0 1000 14" preserveAspectRatio="none" aria-hidden="true" ref={surface} onPointerDown={begin}>
+      <rect x="0" y="6" width="1000" height="2" />
+      {drag !== undefined && <rect class="drag" x={drag[0] * 1000} y="0" width={(drag[1] - drag[0]) * 1000} height="14" />}
+      {preview.frames.map((frame, index) => (
+        <rect
+          key={frame.frame_key}
+          class={index === shown ? "mark now" : "mark"}
+          x={(frame.time_sec / length) * 996}
+          y="0"
+          width="4"
+          height="14"
+        />
+      ))}
+    </svg>
+  );
+}
+
+/** A drag over less of the video's time is a click. */
+const CLICK = 0.005;
 
 function Thumbnail({ job, preview, frame }: { job: Job; preview: Preview; frame: Frame }) {
   const { value } = usePicture(job, preview, frame);
@@ -531,13 +559,13 @@ function People({ frame, picked, pick }: StageProps) {
 }
 
 /** Where the pointer is on the picture, in shares of it. */
-function spot(event: PointerEvent, surface: HTMLElement): { x: number; y: number } {
+function spot(event: PointerEvent, surface: Element): { x: number; y: number } {
   const there = surface.getBoundingClientRect();
   return { x: (event.clientX - there.left) / there.width, y: (event.clientY - there.top) / there.height };
 }
 
 /** Calls `moved` while the pointer is down. */
-function dragging(event: PointerEvent, surface: HTMLElement, moved: (at: { x: number; y: number }) => void, up?: () => void): void {
+function dragging(event: PointerEvent, surface: Element, moved: (at: { x: number; y: number }) => void, up?: () => void): void {
   event.preventDefault();
   const move = (next: PointerEvent): void => moved(spot(next, surface));
   const stop = (): void => {

@@ -140,6 +140,8 @@ function Timeline({ job, log, version, clip }: { job: Job; log: Log; version: st
     if (player !== null && sec >= range.begin && sec <= range.end) player.currentTime = sec - range.begin;
   };
   const all = stretches(log);
+  const said = [log.confirmed_sec, ...(job.anchors ?? []).map((one) => one.time_sec)];
+  const asked = job.result?.review ?? [];
   const sums = totals(all);
   const span = Math.max(log.end_sec - log.begin_sec, 1e-6);
   const x = (sec: number): number => ((sec - log.begin_sec) / span) * 1000;
@@ -161,7 +163,12 @@ function Timeline({ job, log, version, clip }: { job: Job; log: Log; version: st
           {all.map((one) => (
             <rect key={one.begin} class={one.kind} x={x(one.begin)} y="10" width={Math.max(1, x(one.end) - x(one.begin))} height="20" />
           ))}
-          <rect class="confirmed" x={x(log.confirmed_sec) - 2} y="4" width="4" height="32" />
+          {asked.map((one) => (
+            <rect key={one.number} class="asked" x={x(one.time_sec) - 3} y="31" width="6" height="9" />
+          ))}
+          {said.map((sec) => (
+            <rect key={sec} class="confirmed" x={x(sec) - 2} y="4" width="4" height="32" />
+          ))}
           <rect class="cursor" x={x(at) - 1} y="0" width="2" height="40" />
         </svg>
         <input
@@ -182,6 +189,7 @@ function Timeline({ job, log, version, clip }: { job: Job; log: Log; version: st
           </span>
         ))}
         <span class="key confirmed">{texts.result.confirmedAt}</span>
+        {asked.length > 0 && <span class="key asked">{texts.result.askedAt}</span>}
       </p>
       <p class="small">
         {clock(at, true)} · {here?.decision ? describe(here.decision) : texts.result.kinds[here?.kind ?? "supported"]}

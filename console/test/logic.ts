@@ -5,7 +5,7 @@ import { test } from "node:test";
 import type { Job } from "playerscore-client";
 import { answersOf } from "../src/answers.ts";
 import { noted, rate, remaining, type Sample } from "../src/estimate.ts";
-import { about, clock, idOf, safeName, seconds, size } from "../src/format.ts";
+import { about, clock, idOf, safeName, seconds, size, stretch } from "../src/format.ts";
 import { between, inside, iou, neighbour } from "../src/geometry.ts";
 import { address, parse } from "../src/route.ts";
 import { clipRange, likelihood, moment, stretches, totals, type Decision, type Log } from "../src/timeline.ts";
@@ -30,6 +30,8 @@ const condition = (type: string, status: string, reason: string, message = ""): 
 test("times and sizes read as people say them", () => {
   assert.deepEqual([0, 61.4, 3800, 3599.7].map((sec) => clock(sec)), ["0:00", "1:01", "1:03:20", "1:00:00"]);
   assert.deepEqual(["63:20", " 1:03:20,5 ", "3800", "0:07"].map(seconds), [3800, 3800.5, 3800, 7]);
+  assert.deepEqual(["63:20-64:00", "0:07", "5 – 6,5"].map(stretch), [[3800, 3840], [7, 7], [5, 6.5]]);
+  assert.deepEqual(["9-8", "1-2-3", "-5", "5-", "half-past"].map(stretch), Array(5).fill(undefined));
   assert.deepEqual(["", "half past", "1:", "1:2:3:4", "-5"].map(seconds), Array(5).fill(undefined));
   assert.deepEqual([59.96, 3.04].map((sec) => clock(sec, true)), ["1:00.0", "0:03.0"]);
   assert.deepEqual([12, 1500, 48_211_034].map(size), ["12 bytes", "1.50 KB", "48.2 MB"]);

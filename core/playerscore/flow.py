@@ -75,6 +75,18 @@ def look_elsewhere(spec: ScoringJobSpec, status: ScoringJobStatus | None, at_sec
     return _judged(spec, spec.model_copy(update={"preview": changed}), status)
 
 
+def spread(from_sec: float, to_sec: float, frames: int) -> list[float]:
+    """So many moments of a range, seconds, each in the middle of its share. Raises FlowError INVALID.
+
+    >>> spread(10, 20, 2)
+    [12.5, 17.5]
+    """
+    if not from_sec < to_sec:
+        raise FlowError("INVALID", "The range must end after it begins", field="range.toSec")
+    share = (to_sec - from_sec) / frames
+    return [round(from_sec + (number + 0.5) * share, 3) for number in range(frames)]
+
+
 def pick(spec: ScoringJobSpec, status: ScoringJobStatus | None, frame_key: str, track_id: int) -> Change:
     """Choose a player by his track; drafts the target, and takes back an enqueue that was not launched.
 

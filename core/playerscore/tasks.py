@@ -117,6 +117,13 @@ class AnalysisTask(PodTask):
     """The job that this one goes on from; a worker that does not know it follows all anew."""
 
 
+def pinned_sha256(video: Video, preview: PreviewStatus | None) -> str | None:
+    """What the video's bytes must hash to: see `PodTask.video_sha256`."""
+    if preview is not None:
+        return preview.video.sha256
+    return None if video.parts else video.sha256
+
+
 def further(common: dict[str, Any], preview: PreviewStatus, at_sec: list[float]) -> FurtherTask:
     """The task to add frames at those times; `common` is what every pod knows."""
     taken = [track.track_id for frame in preview.frames for track in frame.tracks]

@@ -53,6 +53,7 @@ class Worker:
 
     def __init__(self, objects: Objects, store: FolderStore, folder: Path, namespace: str) -> None:
         self._objects, self._store, self._folder, self._namespace = objects, store, folder, namespace
+        self._digests: dict[tuple[str, int, int], str] = {}
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -130,12 +131,20 @@ class Worker:
             link = files.video(number)
             link.unlink(missing_ok=True)
             link.symlink_to(file.resolve())
-        digests = tuple(map(source.digest_of, found))
+        digests = tuple(map(self._digest, found))
         pod.write(files.fetched, {"sha256": digests, "bytes": sum(file.stat().st_size for file in found)})
         if due.spec.refines and due.kind is AnalysisTask:
             with contextlib.suppress(PlayerscoreError, OSError):
                 shutil.copyfile(self._run_of(due.spec.refines), files.earlier)
         return source.Footage(found, digests)
+
+    def _digest(self, file: Path) -> str:
+        """Of a file that has not changed since it is known: a match of 8 GB is read once."""
+        told = file.stat()
+        key = (str(file), told.st_size, told.st_mtime_ns)
+        if key not in self._digests:
+            self._digests[key] = source.digest_of(file)
+        return self._digests[key]
 
     def file_of(self, uri: str, number: int = 0) -> Path:
         """The file that a uri names: an upload, or any file of this machine. Raises SOURCE_DENIED, SOURCE_NOT_FOUND."""
@@ -165,7 +174,7 @@ class Worker:
             "uid": due.uid,
             "image": IMAGE,
             "video": spec.video,
-            "video_sha256": status.preview.video.sha256 if status.preview else None,
+            "video_sha256": tasks.pinned_sha256(spec.video, status.preview),
             "sources": [],
             "video_limits": container.OWN_LIMITS,
             "detector": Detector(),
@@ -177,8 +186,7 @@ class Worker:
         else:
             attempt = states.attempts(status) + 1
             task = tasks.analysis(common, spec, status.preview, due.generation, attempt)
-        if status.preview or not spec.video.parts:
-            source.check_digest(task, footage)
+        source.check_digest(task, footage)
         return task
 
     # --- while ----------------------------------------------------------------------------------------------

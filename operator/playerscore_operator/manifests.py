@@ -122,14 +122,14 @@ def analysis_job(
 
 
 def _task(observed: Observed, runtime: ScoringRuntimeSpec) -> Json:
-    preview, video = observed.status.preview, observed.spec.video
+    video = observed.spec.video
     return {
         "namespace": observed.namespace,
         "name": observed.name,
         "uid": observed.uid,
         "image": runtime.image,
         "video": video,
-        "video_sha256": preview.video.sha256 if preview else None if video.parts else video.sha256,
+        "video_sha256": tasks.pinned_sha256(video, observed.status.preview),
         "sources": [prefix.replace("{namespace}", observed.namespace) for prefix in runtime.sources],
         "video_limits": runtime.video_limits,
         "detector": runtime.detector,

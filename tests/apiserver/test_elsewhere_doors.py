@@ -67,6 +67,38 @@ def test_rest_asks_for_frames_and_says_which_it_cannot(lab: Lab) -> None:
     assert lab.stored("elsewhere") == before
 
 
+def test_rest_asks_for_frames_over_a_range(lab: Lab) -> None:
+    lab.created("elsewhere-range")
+
+    def look(**body: Any) -> Any:
+        return lab.editor.post("/jobs/elsewhere-range/preview", json=body)
+
+    assert look(range={"fromSec": 10, "toSec": 14, "frames": 2}).status_code == 200
+    assert asked(lab, "elsewhere-range") == [11, 13]
+    before = lab.stored("elsewhere-range")
+    for body, field in (
+        ({}, "atSec"),
+        ({"atSec": [7], "range": {"fromSec": 5, "toSec": 6}}, "atSec"),
+        ({"range": {"fromSec": 6, "toSec": 6}}, "range.toSec"),
+        ({"range": {"fromSec": 6, "toSec": 7, "frames": 0}}, "range.frames"),
+        ({"range": {"fromSec": 6}}, "range.toSec"),
+    ):
+        refused = look(**body)
+        assert error(refused) == (422, "INVALID"), refused.text
+        assert refused.json()["error"]["field"] == field
+    assert error(look(range={"fromSec": 18, "toSec": 24})) == (422, "PREVIEW_TIME_OUTSIDE")
+    assert lab.stored("elsewhere-range") == before
+
+
+def test_the_command_line_asks_over_a_range(lab: Lab, desk: Desk) -> None:
+    lab.created("elsewhere-cli-range")
+    desk.ok("preview", "elsewhere-cli-range", "--from", "0:10", "--to", "0:14", "--frames", "2")
+    assert asked(lab, "elsewhere-cli-range") == [11, 13]
+    for arguments, code in ((["--from", "5"], USAGE), ([], USAGE), (["--from", "5", "--to", "5"], REFUSED)):
+        assert desk.run("preview", "elsewhere-cli-range", *arguments).returncode == code
+    assert asked(lab, "elsewhere-cli-range") == [11, 13]
+
+
 def test_rest_refuses_what_comes_too_early_or_too_late(lab: Lab) -> None:
     lab.created("elsewhere-early", preview=False)
     lab.created("elsewhere-late")

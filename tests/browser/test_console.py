@@ -332,6 +332,32 @@ def test_show_me_another_moment(console: Page, desk: Desk) -> None:
     ).to_be_visible()
 
 
+def test_a_stretch_of_the_video_is_dragged_over(console: Page, desk: Desk) -> None:
+    desk.job("stretch")
+    opened(console, "stretch")
+    axis = console.locator(".axis")
+    axis.scroll_into_view_if_needed()
+    place = axis.bounding_box()
+    assert place is not None
+    middle = place["y"] + place["height"] / 2
+    console.mouse.move(place["x"] + place["width"] * 0.5, middle)
+    console.mouse.down()
+    console.mouse.move(place["x"] + place["width"] * 0.7, middle, steps=4)
+    expect(console.locator(".axis .drag")).to_have_count(1)
+    with console.expect_response("**/preview*") as asked:
+        console.mouse.up()
+
+    assert asked.value.request.post_data_json == {"range": {"fromSec": 10, "toSec": 14}}
+    assert desk.lab.stored("stretch")["spec"]["preview"]["atSec"] == [10.5, 11.5, 12.5, 13.5]
+    desk.extends("stretch", 10.5, [make_track(40)])
+    expect(person(console, 40)).to_be_visible()
+
+    asking = console.get_by_label("Not here? Show me")
+    asking.fill("0:15-0:14")
+    asking.press("Enter")
+    expect(console.get_by_text("a range like 63:20-64:00")).to_be_visible()
+
+
 def test_a_drawn_box_survives_a_reload(page: Page, desk: Desk) -> None:
     desk.job("reloaded")
     header = {"Authorization": f"Bearer {desk.lab.editor_token}"}

@@ -6,7 +6,7 @@ import click
 
 from playerscore import flow
 from playerscore.errors import FlowError
-from playerscore.resources import BBox, ScoringJob
+from playerscore.resources import MAX_FRAMES, BBox, ScoringJob
 from playerscore_cli import complete, options, output
 from playerscore_cli.cluster import Cluster
 from playerscore_cli.commands.objects import chosen, each, report
@@ -91,10 +91,20 @@ def _frame_of(job: ScoringJob, track_id: int) -> str:
     "--at",
     "at_sec",
     multiple=True,
-    required=True,
     type=options.Moment(),
     metavar="TIME",
     help="Seconds, or like 63:20 or 1:03:20.5; may be repeated.",
+)
+@click.option(
+    "--from", "from_sec", type=options.Moment(), metavar="TIME", help="In a range instead, from here ..."
+)
+@click.option("--to", "to_sec", type=options.Moment(), metavar="TIME", help="... to here.")
+@click.option(
+    "--frames",
+    type=click.IntRange(1, MAX_FRAMES),
+    default=4,
+    show_default=True,
+    help="How many frames in the range.",
 )
 @options.wait_options("when the frames are there")
 @options.dry_run_option
@@ -104,21 +114,31 @@ def preview(
     cluster: Cluster,
     name: str,
     at_sec: tuple[float, ...],
+    from_sec: float | None,
+    to_sec: float | None,
+    frames: int,
     wait: bool,
     timeout: float,
     dry_run: DryRun,
     form: Format,
 ) -> None:
-    """Look elsewhere: add preview frames at other times of the video."""
+    """Look elsewhere: add preview frames at other times of the video, or in a range of it."""
+    times = list(at_sec)
+    if (from_sec is None) != (to_sec is None):
+        raise click.UsageError("--from and --to belong together")
+    if from_sec is not None and to_sec is not None:
+        times += flow.spread(from_sec, to_sec, frames)
+    if not times:
+        raise click.UsageError("--at, or --from and --to, is needed")
 
     def judge(job: ScoringJob) -> flow.Change:
-        return flow.look_elsewhere(job.spec, job.status, list(at_sec))
+        return flow.look_elsewhere(job.spec, job.status, times)
 
     body, _ = change(cluster, name, judge, dry_run)
     if wait and dry_run is DryRun.NONE:
         from playerscore_cli.waiting import wait_for_frames
 
-        body = wait_for_frames(cluster, name, list(at_sec), timeout)
+        body = wait_for_frames(cluster, name, times, timeout)
     report(cluster, body, form, dry_run)
 
 
