@@ -164,10 +164,22 @@ function Row(props: { namespace: string | undefined; job: Job; chosen: boolean; 
 
 // --- a new job -----------------------------------------------------------------------------------------------------
 
+/** A video has at most so many files. */
+const MOST_FILES = 16;
+const inOrder = new Intl.Collator("en", { numeric: true });
+
 function NewJob({ namespace }: { namespace: string | undefined }) {
   const [over, setOver] = useState(false);
+  const [several, ask] = useState<File[]>([]);
   const take = (files: FileList | null | undefined): void => {
-    for (const file of files ?? []) up.begin(namespace, file);
+    const chosen = [...(files ?? [])].sort((a, b) => inOrder.compare(a.name, b.name));
+    if (chosen.length > 1) ask(chosen);
+    else up.begin(namespace, chosen);
+  };
+  const asOne = (one: boolean): void => {
+    ask([]);
+    if (one) up.begin(namespace, several);
+    else several.forEach((file) => up.begin(namespace, [file]));
   };
   const drop = (event: DragEvent): void => {
     event.preventDefault();
@@ -190,6 +202,7 @@ function NewJob({ namespace }: { namespace: string | undefined }) {
         {texts.upload.drop}
         <input
           type="file"
+          multiple
           accept="video/*,.mkv,.mxf,.ts,.mts"
           aria-label={texts.upload.choose}
           onChange={(event) => {
@@ -198,6 +211,25 @@ function NewJob({ namespace }: { namespace: string | undefined }) {
           }}
         />
       </label>
+      {several.length > 1 && (
+        <div class="several" role="group" aria-label={texts.upload.several(several.length)}>
+          <p>{texts.upload.several(several.length)}</p>
+          <ol>
+            {several.map((file) => (
+              <li key={file.name}>{file.name}</li>
+            ))}
+          </ol>
+          <div class="row">
+            {several.length <= MOST_FILES && <button onClick={() => asOne(true)}>{texts.upload.oneMatch}</button>}
+            <button class="secondary" onClick={() => asOne(false)}>
+              {texts.upload.separate}
+            </button>
+            <button class="outline secondary" onClick={() => ask([])}>
+              {texts.upload.neither}
+            </button>
+          </div>
+        </div>
+      )}
       {mine.map((one) => (
         <Progress key={one.key} one={one} />
       ))}
@@ -247,19 +279,22 @@ function Progress({ one }: { one: up.Upload }) {
       <progress value={one.sent} max={one.bytes} aria-label={one.name} />
       <p role="status">
         {one.state === "waiting" && texts.upload.waiting}
+        {one.state === "arrived" && texts.upload.arrived}
         {one.state === "creating" && texts.upload.creating}
       </p>
       {one.state === "failed" && <Problem error={one.error} again={() => up.again(one.key)} />}
       {one.job !== undefined && <a href={address(one.namespace, one.job.id)}>{texts.upload.open}</a>}
       {one.state !== "done" && (
         <div class="row">
-          <label class="inline">
-            {texts.upload.id}
-            <input
-              defaultValue={up.idFor(one.key)}
-              onInput={(event) => up.rename(one.key, idOf(event.currentTarget.value))}
-            />
-          </label>
+          {up.leads(one.key) && (
+            <label class="inline">
+              {texts.upload.id}
+              <input
+                defaultValue={up.idFor(one.key)}
+                onInput={(event) => up.rename(one.key, idOf(event.currentTarget.value))}
+              />
+            </label>
+          )}
           <button class="outline secondary small" onClick={() => ask(true)}>
             {texts.upload.cancel}
           </button>
@@ -286,7 +321,7 @@ function ByAddress({ namespace }: { namespace: string | undefined }) {
     const uri = String(new FormData(form).get("uri")).trim();
     setBusy(true);
     try {
-      const job = await up.create(namespace, uri, idOf(uri.split("/").at(-1) ?? ""));
+      const job = await up.create(namespace, [uri], idOf(uri.split("/").at(-1) ?? ""));
       location.hash = address(namespace, job.id);
     } catch (failure) {
       setError(failure);

@@ -18,17 +18,24 @@ export interface Upload {
   bytes: number;
   sent: number;
   samples: Sample[];
-  state: "sending" | "waiting" | "creating" | "done" | "failed";
+  state: "sending" | "waiting" | "arrived" | "creating" | "done" | "failed";
   error?: unknown;
   job?: Job;
 }
 
 export const uploads = signal<Upload[]>([]);
 
+/** Files that are one match, in their order, and where those are that have arrived. */
+interface Match {
+  keys: string[];
+  uris: Map<string, string>;
+}
+
 interface Running {
   file: File;
   id: string;
   stop: AbortController;
+  match: Match;
 }
 const running = new Map<string, Running>();
 
@@ -73,16 +80,26 @@ const change = (key: string, how: (old: Upload) => Partial<Upload>): void => {
 export const speed = (one: Upload): number => rate(one.samples) * one.bytes;
 export const left = (one: Upload, now: number): number | undefined => remaining(one.samples, now);
 
-/** Upload the file and create a job of it. The job's id is `id`, or one with a number after it where that is taken. */
-export function begin(namespace: string | undefined, file: File, id = idOf(file.name)): string {
-  const key = `${namespace ?? ""}|${file.name}|${file.size}|${file.lastModified}`;
-  if (running.has(key)) return key;
-  const fresh: Upload = { key, name: file.name, namespace, bytes: file.size, sent: 0, samples: [], state: "sending" };
-  uploads.value = [fresh, ...uploads.value.filter((one) => one.key !== key)];
-  running.set(key, { file, id, stop: new AbortController() });
-  void run(key);
-  return key;
+/**
+ * Upload the files and create one job of them, in their order. Its id is like the first one's name, with a number after
+ * it where that is taken.
+ */
+export function begin(namespace: string | undefined, files: File[]): void {
+  const keyOf = (file: File): string => `${namespace ?? ""}|${file.name}|${file.size}|${file.lastModified}`;
+  const fresh = files.filter((file) => !running.has(keyOf(file)));
+  const match: Match = { keys: fresh.map(keyOf), uris: new Map() };
+  const rows = fresh.map(
+    (file): Upload => ({ key: keyOf(file), name: file.name, namespace, bytes: file.size, sent: 0, samples: [], state: "sending" }),
+  );
+  uploads.value = [...rows, ...uploads.value.filter((one) => !match.keys.includes(one.key))];
+  for (const file of fresh) {
+    running.set(keyOf(file), { file, id: idOf(fresh[0]!.name), stop: new AbortController(), match });
+    void run(keyOf(file));
+  }
 }
+
+/** Whether the job is called after this upload: of several files the first. */
+export const leads = (key: string): boolean => (running.get(key)?.match.keys[0] ?? key) === key;
 
 export function rename(key: string, id: string): void {
   const one = running.get(key);
@@ -101,8 +118,15 @@ export function again(key: string): void {
 /** Stops it and throws away what has arrived. */
 export async function cancel(key: string): Promise<void> {
   const where = remembered().find((one) => one.key === key);
-  running.get(key)?.stop.abort();
+  const one = running.get(key);
+  one?.stop.abort();
   running.delete(key);
+  if (one !== undefined) {
+    // The others go on as the match without it.
+    one.match.keys = one.match.keys.filter((other) => other !== key);
+    one.match.uris.delete(key);
+    void made(one.match);
+  }
   uploads.value = uploads.value.filter((one) => one.key !== key);
   forget(key);
   if (where !== undefined) await api.value.DELETE("/uploads/{namespace}/{name}", { params: { path: addressed(where.url) } });
@@ -113,13 +137,32 @@ async function run(key: string): Promise<void> {
   const namespace = uploads.value.find((one) => one.key === key)?.namespace;
   try {
     const uri = await sendAll(key, namespace, file, stop.signal);
-    change(key, () => ({ state: "creating" }));
-    const job = await create(namespace, uri, running.get(key)!.id);
-    forget(key);
-    running.delete(key);
-    change(key, () => ({ state: "done", job }));
+    const { match } = running.get(key)!;
+    match.uris.set(key, uri);
+    change(key, () => ({ state: "arrived" }));
+    await made(match);
   } catch (error) {
     if (!stop.signal.aborted) change(key, () => ({ state: "failed", error: noticed(error) }));
+  }
+}
+
+/** The job, once all its files have arrived. */
+async function made(match: Match): Promise<void> {
+  const [first] = match.keys;
+  const uris = match.keys.map((key) => match.uris.get(key));
+  if (first === undefined || !uris.every((uri) => uri !== undefined)) return;
+  const all = (how: Partial<Upload>): void => match.keys.forEach((key) => change(key, () => how));
+  all({ state: "creating" });
+  try {
+    const job = await create(uploads.value.find((one) => one.key === first)?.namespace, uris, running.get(first)!.id);
+    for (const key of match.keys) {
+      forget(key);
+      running.delete(key);
+    }
+    all({ state: "done", job });
+  } catch (error) {
+    all({ state: "arrived" });
+    change(first, () => ({ state: "failed", error: noticed(error) }));
   }
 }
 
@@ -246,7 +289,9 @@ function refused(request: XMLHttpRequest): ApiError {
 const NAMES = 30;
 
 /** A job of that video. An id that is taken gets a number; the address of the video makes a repeat harmless. */
-export async function create(namespace: string | undefined, uri: string, id: string): Promise<Job> {
+export async function create(namespace: string | undefined, uris: string[], id: string): Promise<Job> {
+  const [uri = "", ...more] = uris;
+  const video = more.length === 0 ? { uri } : { uri, parts: more.map((part) => ({ uri: part })) };
   for (let number = 1; ; number += 1) {
     const name = number === 1 ? id : `${id}-${number}`;
     const params = {
@@ -254,7 +299,7 @@ export async function create(namespace: string | undefined, uri: string, id: str
       header: { "idempotency-key": `${uri} ${name}`.slice(-200) },
     };
     try {
-      return await ask(api.value.POST("/jobs", { params, body: { id: name, video: { uri } } }));
+      return await ask(api.value.POST("/jobs", { params, body: { id: name, video } }));
     } catch (error) {
       const taken = error instanceof ApiError && error.refusal.code === "ALREADY_EXISTS";
       if (!taken || number === NAMES) throw error;

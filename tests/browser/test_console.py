@@ -1,6 +1,7 @@
 """The console, by clicks and keys, on a real API; operator and worker are played by what they write."""
 
 import json
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -511,6 +512,31 @@ def test_answers_to_what_is_unsure_make_another_job(console: Page, desk: Desk) -
 
 
 # --- uploads -----------------------------------------------------------------------------------------------------
+
+
+def test_two_halves_are_one_match(console: Page, desk: Desk, tmp_path: Path) -> None:
+    """In the order of their names, or a job each."""
+    halves = [tmp_path / "half 2.mp4", tmp_path / "half 1.mp4"]
+    for number, half in enumerate(halves):
+        half.write_bytes(bytes([number]) * 2000)
+    console.get_by_label("Choose a video").set_input_files(halves)
+    asked = console.get_by_role("group", name="Are these 2 files one match, in this order?")
+    expect(asked.get_by_role("listitem")).to_have_text(["half 1.mp4", "half 2.mp4"])
+    assert violations(console) == []
+    asked.get_by_role("button", name="One match").click()
+
+    expect(console.get_by_role("heading", name="half-1", level=1)).to_be_visible()
+    video = desk.lab.stored("half-1")["spec"]["video"]
+    files = [video["uri"], *(part["uri"] for part in video["parts"])]
+    assert [uri.rsplit("-", 1)[1] for uri in files] == ["half_1.mp4", "half_2.mp4"]
+
+    console.go_back()
+    console.get_by_label("Choose a video").set_input_files(halves)
+    console.get_by_role("button", name="A job for each").click()
+    expect(console.get_by_role("heading", level=1)).to_have_text(re.compile("half-"))
+    console.evaluate("location.hash = '#/-'")
+    expect(console.get_by_role("link", name="half-2", exact=True)).to_be_visible()
+    assert "parts" not in desk.lab.stored("half-2")["spec"]["video"]
 
 
 def test_an_upload_that_breaks_goes_on_where_it_was(console: Page, desk: Desk, tmp_path: Path) -> None:
