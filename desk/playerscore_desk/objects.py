@@ -36,9 +36,10 @@ class Objects:
     """The jobs of a folder. One process writes it, on one event loop."""
 
     def __init__(self, folder: Path, namespace: str) -> None:
+        """Read what is there. Raises PlayerscoreError: INVALID."""
         self._folder, self._namespace = folder, namespace
         folder.mkdir(parents=True, exist_ok=True)
-        found = (orjson.loads(file.read_bytes()) for file in sorted(folder.glob("*.json")))
+        found = map(_read, sorted(folder.glob("*.json")))
         self._jobs: dict[str, Document] = {job["metadata"]["name"]: job for job in found}
         self.version = max((version_of(job) for job in self._jobs.values()), default=0) + 1
         self._changes: deque[Change] = deque(maxlen=REMEMBERED)
@@ -109,8 +110,6 @@ class Objects:
 
     async def watch(self, name: str | None, version: int | None, seconds: float) -> AsyncIterator[Change]:
         """What changes after that version; without one, what is there comes first. Raises EXPIRED."""
-        if version is not None and not self._forgotten <= version <= self.version:
-            raise PlayerscoreError("EXPIRED", f"The version {version} is forgotten")
         end = asyncio.get_running_loop().time() + seconds
         if version is None:
             version = self.version
@@ -119,6 +118,7 @@ class Objects:
                     yield Change("ADDED", job, version_of(job))
         while True:
             happened = self._happened
+            self._check_known(version)
             for change in [one for one in self._changes if one.version > version]:
                 version = change.version
                 if name in (None, change.name):
@@ -128,6 +128,15 @@ class Objects:
                     await happened.wait()
             except TimeoutError:
                 return
+
+    async def changed(self, version: int) -> None:
+        """Returns as soon as there is a later version."""
+        while self.version <= version:
+            await self._happened.wait()
+
+    def _check_known(self, version: int) -> None:
+        if not self._forgotten <= version <= self.version:
+            raise PlayerscoreError("EXPIRED", f"The version {version} is forgotten")
 
     def _keep(self, kind: str, job: Document, dry_run: bool) -> Document:
         if dry_run:
@@ -157,6 +166,15 @@ class Objects:
     def _check(job: Document, version: str | None) -> None:
         if version is not None and version != job["metadata"]["resourceVersion"]:
             raise PlayerscoreError("CONFLICT", "Somebody has changed the job meanwhile")
+
+
+def _read(file: Path) -> Document:
+    try:
+        job: Document = orjson.loads(file.read_bytes())
+        version_of(job), job["metadata"]["uid"], job["metadata"]["name"], _spec(job), status_of(job)
+    except (ValueError, KeyError, TypeError, FlowError) as error:
+        raise PlayerscoreError("INVALID", f"{file} is no job that this version reads: {error}") from error
+    return job
 
 
 def version_of(job: Document) -> int:

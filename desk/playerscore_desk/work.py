@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 import orjson
+import structlog
 
 from playerscore import further, names, sources, tasks
 from playerscore.errors import PlayerscoreError
@@ -33,7 +34,7 @@ from playerscore.resources import (
 from playerscore.tasks import AnalysisTask, Failure, FurtherTask, PreviewTask
 from playerscore_api.broker import artifact_prefix, frame_key
 from playerscore_desk import states
-from playerscore_desk.objects import Document, Objects
+from playerscore_desk.objects import Change, Document, Objects
 from playerscore_desk.states import Due, Task
 from playerscore_desk.store import FolderStore
 from playerscore_worker import container, pod, source
@@ -41,11 +42,14 @@ from playerscore_worker.pod import Pod
 
 IMAGE: Final = "desk"
 LONG_SECONDS: Final = 3600.0
+AGAIN_SECONDS: Final = 10.0
 LOOK_SECONDS: Final = 0.25
 END_SECONDS: Final = 10.0
 """In so long a worker that is told to end writes its checkpoint."""
 
-Change = Callable[[ScoringJobStatus], ScoringJobStatus]
+log = structlog.get_logger("playerscore.desk")
+
+Writing = Callable[[ScoringJobStatus], ScoringJobStatus]
 
 
 class Worker:
@@ -56,10 +60,15 @@ class Worker:
         self._digests: dict[tuple[str, int, int], str] = {}
 
     async def run(self) -> None:
-        """Until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._say())
-            tasks.create_task(self._work())
+        """Until cancelled. A full disk is waited for."""
+        while True:
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._say())
+                    tasks.create_task(self._work())
+            except* OSError as errors:
+                log.error("the folder cannot be written", reason=str(errors.exceptions[0]))
+                await asyncio.sleep(AGAIN_SECONDS)
 
     async def _work(self) -> None:
         while True:
@@ -68,8 +77,7 @@ class Worker:
             if due is not None:
                 await self._do(due)
                 continue
-            async for _ in self._objects.watch(None, version, LONG_SECONDS):
-                break
+            await self._objects.changed(version)
 
     def _next(self) -> Due | None:
         jobs = sorted(self._objects.all(), key=lambda job: str(job["metadata"]["creationTimestamp"]))
@@ -79,13 +87,19 @@ class Worker:
         """Say of every job what follows from its spec, and clear away what a deleted one leaves."""
         version: int | None = None
         while True:
-            async for change in self._objects.watch(None, version, LONG_SECONDS):
-                version = max(version or 0, change.version)
-                job = orjson.loads(change.body)
-                if change.kind == "DELETED":
-                    await asyncio.to_thread(self._clear, job)
-                else:
-                    self._settle(job)
+            try:
+                async for change in self._objects.watch(None, version, LONG_SECONDS):
+                    version = max(version or 0, change.version)
+                    await self._said(change)
+            except PlayerscoreError:  # it has missed something
+                version = None
+
+    async def _said(self, change: Change) -> None:
+        job = orjson.loads(change.body)
+        if change.kind == "DELETED":
+            await asyncio.to_thread(self._clear, job)
+        else:
+            self._settle(job)
 
     def _settle(self, job: Document) -> None:
         name, uid = job["metadata"]["name"], job["metadata"]["uid"]
@@ -118,7 +132,7 @@ class Worker:
         if failure is not None:
             self._write(due, lambda status: states.failed(due, status, failure))
 
-    def _write(self, due: Due, change: Change) -> bool:
+    def _write(self, due: Due, change: Writing) -> bool:
         return self._objects.write_status(due.name, due.uid, change)
 
     # --- before ---------------------------------------------------------------------------------------------
@@ -237,7 +251,7 @@ class Worker:
             told = pod.read(files.progress)
         except (OSError, ValueError):
             return
-        step = Step.ANALYZING if due.kind is AnalysisTask else None
+        step = Step.ANALYZING if due.kind is AnalysisTask else Step.EXTRACTING_PREVIEW
 
         def change(status: ScoringJobStatus) -> ScoringJobStatus:
             shown = Progress(step=step, percent=told["percent"], message=told["message"])

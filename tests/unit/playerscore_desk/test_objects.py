@@ -142,6 +142,30 @@ async def test_a_forgotten_version_and_one_to_come_are_refused(objects: Objects)
     assert newest == [objects.version]
 
 
+async def test_who_reads_too_slowly_is_told_that_he_missed_something(objects: Objects) -> None:
+    made(objects)
+    watching = objects.watch(None, objects.version, 30)
+    objects.patch("a", {"spec": {"displayName": "first"}})
+    await anext(watching)
+    for number in range(REMEMBERED + 2):
+        objects.patch("a", {"spec": {"displayName": f"{number}"}})
+    with pytest.raises(PlayerscoreError) as error:
+        await anext(watching)
+
+    assert code_of(error) == "EXPIRED"
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"metadata": {"name": "a", "uid": "u", "resourceVersion": "x"}}']
+)
+def test_a_file_that_is_no_job_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(PlayerscoreError, match=r"a\.json is no job") as error:
+        Objects(tmp_path, "desk")
+
+    assert code_of(error) == "INVALID"
+
+
 JSON = st.recursive(
     st.none() | st.integers(0, 3) | st.sampled_from(["x", "y"]),
     lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3) | st.lists(inner, max_size=2),
