@@ -1,4 +1,4 @@
-"""What operator and pods do on a cluster, one task at a time: the worker's own programs, each in a process that is
+"""What operator and pods do on a cluster: the worker's own programs, each in a process that is
 ended when a person pauses or deletes its job.
 """
 
@@ -53,7 +53,7 @@ Writing = Callable[[ScoringJobStatus], ScoringJobStatus]
 
 
 class Worker:
-    """Does what the jobs of a folder need, the oldest first."""
+    """Does what the jobs of a folder need, the oldest first: one analysis, and beside it one preview."""
 
     def __init__(self, objects: Objects, store: FolderStore, folder: Path, namespace: str) -> None:
         self._objects, self._store, self._folder, self._namespace = objects, store, folder, namespace
@@ -65,23 +65,24 @@ class Worker:
             try:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._say())
-                    tasks.create_task(self._work())
+                    tasks.create_task(self._work(AnalysisTask))
+                    tasks.create_task(self._work(PreviewTask, FurtherTask))
             except* OSError as errors:
                 log.error("the folder cannot be written", reason=str(errors.exceptions[0]))
                 await asyncio.sleep(AGAIN_SECONDS)
 
-    async def _work(self) -> None:
+    async def _work(self, *kinds: type[Task]) -> None:
         while True:
             version = self._objects.version
-            due = self._next()
+            due = self._next(kinds)
             if due is not None:
                 await self._do(due)
                 continue
             await self._objects.changed(version)
 
-    def _next(self) -> Due | None:
+    def _next(self, kinds: tuple[type[Task], ...]) -> Due | None:
         jobs = sorted(self._objects.all(), key=lambda job: str(job["metadata"]["creationTimestamp"]))
-        return next((found for job in jobs if (found := states.due_of(job))), None)
+        return next((due for job in jobs if (due := states.due_of(job)) and due.kind in kinds), None)
 
     async def _say(self) -> None:
         """Say of every job what follows from its spec, and clear away what a deleted one leaves."""
@@ -95,16 +96,14 @@ class Worker:
                 version = None
 
     async def _said(self, change: Change) -> None:
-        job = orjson.loads(change.body)
         if change.kind == "DELETED":
-            await asyncio.to_thread(self._clear, job)
-        else:
-            self._settle(job)
-
-    def _settle(self, job: Document) -> None:
-        name, uid = job["metadata"]["name"], job["metadata"]["uid"]
-        spec = ScoringJobSpec.model_validate(job["spec"])
-        self._objects.write_status(name, uid, lambda status: states.settled(spec, status))
+            await asyncio.to_thread(self._clear, orjson.loads(change.body))
+            return
+        with contextlib.suppress(PlayerscoreError):  # gone meanwhile
+            job = self._objects.get(change.name)
+            spec = ScoringJobSpec.model_validate(job["spec"])
+            uid = job["metadata"]["uid"]
+            self._objects.write_status(change.name, uid, lambda status: states.settled(spec, status))
 
     def _clear(self, job: Document) -> None:
         uid = job["metadata"]["uid"]
