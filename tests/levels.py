@@ -47,7 +47,7 @@ def say(text: str) -> None:
 def start(target: str) -> Level:
     log = LOGS / f"{target}.log"
     make = [os.environ.get("MAKE", "make"), "--no-print-directory", target]
-    command = ["nice", "-n", "10", *make] if target in COMPUTING else make
+    command = ["nice", "-n", "5", *make] if target in COMPUTING else make
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT

@@ -8,7 +8,7 @@ import shutil
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import uvicorn
@@ -66,11 +66,16 @@ class Console:
             with contextlib.suppress(asyncio.CancelledError):
                 await work
 
-    def add(self, videos: list[Path]) -> str:
-        """A draft of a video of this machine, several files one after another; its name."""
-        first, *more = (Video(uri=video.resolve().as_uri()) for video in videos)
-        parts = [VideoPart(uri=one.uri) for one in more] or None
-        spec = ScoringJobSpec(video=Video(uri=first.uri, parts=parts))
+    def add(
+        self, videos: Sequence[Path], track: int | None = None, continues: bool = False, **more: Any
+    ) -> str:
+        """A draft of a video of this machine, of several files one after another; its name.
+
+        `more` are further fields of the spec. Raises FlowError for those that do not fit.
+        """
+        first, *rest = (video.resolve().as_uri() for video in videos)
+        parts = [VideoPart(uri=uri, continues=continues or None) for uri in rest] or None
+        spec = ScoringJobSpec(video=Video(uri=first, track=track, parts=parts), **more)
         name = free_name(self.objects, videos[0].stem)
         self.objects.create(manifest(name, spec))
         return name

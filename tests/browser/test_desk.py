@@ -19,7 +19,7 @@ WORK_MS = 180_000
 @pytest.fixture(scope="session")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return render_clip(
-        ClipSettings(seed=11, seconds=3.0, person_px=40), tmp_path_factory.mktemp("clip")
+        ClipSettings(seed=11, seconds=2.0, person_px=40), tmp_path_factory.mktemp("clip")
     ).video
 
 
@@ -42,7 +42,7 @@ class Opened:
 
 @pytest.fixture
 def opened(video: Path, tmp_path: Path) -> Iterator[Opened]:
-    started = Opened("run", str(video), "--console", "--out", str(tmp_path / "desk"))
+    started = Opened("run", str(video), "--console", "--frames", "2", "--out", str(tmp_path / "desk"))
     yield started
     started.close()
 

@@ -189,13 +189,20 @@ def run(
         raise click.UsageError("--at and --box say who it is; leave --frame and --player out")
     if start_sec is not None and end_sec is not None and start_sec >= end_sec:
         raise click.UsageError("--end must be after --start")
+    where = pitching.read(pitch) if pitch else None
+    asked = Analysis(max_fps=max_fps, start_sec=start_sec, end_sec=end_sec)
     if in_console:
         from playerscore_cli.commands import opening
 
-        opening.desk(out, list(videos), 0, no_browser)
+        said_there = {"at": at_sec, "frame": frame, "player": player, "anchor": anchors}
+        only_here = {"runtime": runtime, "weights": weights}
+        if found := [name for name, value in (said_there | only_here).items() if value not in (None, ())]:
+            raise click.UsageError(f"with --console leave out --{found[0]}")
+        preview = PreviewSettings(frames=frames)
+        more = {"preview": preview, "analysis": asked, "pitch": where}
+        opening.desk(out, videos, 0, no_browser, track=track, continues=continues, **more)
         return
     detector = _detector_of(runtime) if runtime else Detector()
-    where = pitching.read(pitch) if pitch else None
     said = [anchoring.read(text) for text in anchors]
     with extras():
         from playerscore_cli import local
@@ -205,7 +212,6 @@ def run(
         spec, status = local.pointed(video, at_sec, box_of(box))
     else:
         spec, status = _picked(video, out, PreviewSettings(frames=frames), frame, player)
-    asked = Analysis(max_fps=max_fps, start_sec=start_sec, end_sec=end_sec)
     spec = spec.model_copy(update={"analysis": asked})
     with console.progress("analysis") as tell:
         result, files = local.analyse(video, spec, status, out, tell, where, said)

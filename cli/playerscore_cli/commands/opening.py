@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -94,13 +94,16 @@ def console(
             time.sleep(1)
 
 
-def desk(folder: Path, videos: list[Path], port: int, no_browser: bool) -> None:
-    """Serve the console over a folder, with a draft of the video where one is given. Raises PlayerscoreError."""
+def desk(folder: Path, videos: Sequence[Path], port: int, no_browser: bool, **asked: Any) -> None:
+    """Serve the console over a folder, with a draft of the video where one is given, of which `asked` tells more.
+
+    Raises PlayerscoreError.
+    """
     with extras("cli, worker, clips and api"):
         from playerscore_desk import app
     with app.alone(folder):
         served = app.Console(folder, secrets.token_urlsafe(32))
-        shown = served.add(videos) if videos else _adopted(served, folder)
+        shown = served.add(videos, **asked) if videos else _adopted(served, folder)
 
         def opened(url: str) -> None:
             address = served.address(url, shown)

@@ -122,7 +122,7 @@ def preview(
     dry_run: DryRun,
     form: Format,
 ) -> None:
-    """Look elsewhere: add preview frames at other times of the video, or in a range of it."""
+    """Look elsewhere: add preview frames at other times of the video."""
     times = list(at_sec)
     if (from_sec is None) != (to_sec is None):
         raise click.UsageError("--from and --to belong together")

@@ -14,6 +14,7 @@ from builders import make_result, make_task
 from playerscore.errors import PlayerscoreError
 from playerscore.geometry import Box
 from playerscore.listening import listening
+from playerscore.resources import PreviewSettings
 from playerscore_desk import app
 
 Json = dict[str, Any]
@@ -140,3 +141,20 @@ def test_a_folder_is_served_once(tmp_path: Path) -> None:
         pass
 
     assert error.value.code == "CONFLICT"
+
+
+def test_a_draft_of_files_of_this_machine(served: Served, tmp_path: Path) -> None:
+    halves = [tmp_path / "half 1.mp4", tmp_path / "half 2.mp4"]
+    for half in halves:
+        half.write_bytes(b"no video")
+    settings = PreviewSettings(frames=2)
+    assert served.console.add(halves, 2, continues=True, preview=settings) == "half-1"
+    spec = served.console.objects.get("half-1")["spec"]
+
+    assert spec["video"] == {
+        "uri": halves[0].as_uri(),
+        "track": 2,
+        "parts": [{"uri": halves[1].as_uri(), "continues": True}],
+    }
+    assert spec["preview"] == {"frames": 2}
+    assert served.console.add(halves[:1]) == "half-1-2"
