@@ -216,6 +216,23 @@ def merge_patch(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     return patch
 
 
+def merged(old: Any, patch: Any) -> Any:
+    """An RFC 7386 merge, as the API server applies it.
+
+    >>> merged({"a": 1, "b": {"c": 1}}, {"a": None, "b": {"d": 2}})
+    {'b': {'c': 1, 'd': 2}}
+    """
+    if not isinstance(patch, dict):
+        return patch
+    new = dict(old) if isinstance(old, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            new.pop(key, None)
+        else:
+            new[key] = merged(new.get(key), value)
+    return new
+
+
 def _judged(old: ScoringJobSpec, new: ScoringJobSpec, status: ScoringJobStatus | None) -> Change:
     judgement = admission.judge_update(old, new, status)
     if not judgement.allowed:

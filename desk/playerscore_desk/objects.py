@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 from pydantic import ValidationError
 
-from playerscore import admission
+from playerscore import admission, flow
 from playerscore.errors import FlowError, PlayerscoreError
 from playerscore.resources import ScoringJobSpec, ScoringJobStatus
 
@@ -77,7 +77,7 @@ class Objects:
         old = self.get(name)
         wanted = (patch.get("metadata") or {}).get("resourceVersion")
         self._check(old, wanted)
-        job = merged(old, {"spec": patch.get("spec") or {}})
+        job = flow.merged(old, {"spec": patch.get("spec") or {}})
         before, after = _spec(old), _spec(job)
         _allow(admission.judge_update(before, after, status_of(old)))
         job["spec"] = _stored(after)
@@ -185,23 +185,6 @@ def version_of(job: Document) -> int:
 def status_of(job: Document) -> ScoringJobStatus:
     """What was observed of it."""
     return ScoringJobStatus.model_validate(job.get("status") or {})
-
-
-def merged(old: Any, patch: Any) -> Any:
-    """An RFC 7386 merge.
-
-    >>> merged({"a": 1, "b": {"c": 1}}, {"a": None, "b": {"d": 2}})
-    {'b': {'c': 1, 'd': 2}}
-    """
-    if not isinstance(patch, dict):
-        return patch
-    new = dict(old) if isinstance(old, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            new.pop(key, None)
-        else:
-            new[key] = merged(new.get(key), value)
-    return new
 
 
 def _spec(job: Document) -> ScoringJobSpec:

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from playerscore import names
+from playerscore import flow, names
 from playerscore_operator.observe import lean
 
 Json = dict[str, Any]
@@ -101,7 +101,7 @@ class Watched:
             self._bodies[ref[1:]] = content
             return
         body["metadata"]["resourceVersion"] = answer["metadata"]["resourceVersion"]
-        body["status"] = _merged(body.get("status"), patch)
+        body["status"] = flow.merged(body.get("status"), patch)
         self._bodies[ref[1:]] = orjson.dumps(body)
 
     def body(self, key: Key) -> Json | None:
@@ -188,19 +188,6 @@ class Watched:
             self._children[uid].pop(ref, None)
             if not self._children[uid]:
                 del self._children[uid]
-
-
-def _merged(before: Any, patch: Any) -> Any:
-    """A merge patch (RFC 7386), as the API server applies it."""
-    if not isinstance(patch, dict):
-        return patch
-    merged = dict(before) if isinstance(before, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        else:
-            merged[key] = _merged(merged.get(key), value)
-    return merged
 
 
 def _ref(kind: str, body: Json) -> Ref:

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from builders import make_preview, make_ready_spec, make_spec
 from mergepatch import patched
+from playerscore import flow
 from playerscore.errors import PlayerscoreError
 from playerscore.resources import ScoringJobSpec
 from playerscore_desk.app import free_name, manifest
-from playerscore_desk.objects import REMEMBERED, Objects, merged, status_of, version_of
+from playerscore_desk.objects import REMEMBERED, Objects, status_of, version_of
 
 
 @pytest.fixture
@@ -175,7 +176,7 @@ JSON = st.recursive(
 
 @given(JSON, JSON)
 def test_a_patch_is_merged_as_an_api_server_does(old: Any, patch: Any) -> None:
-    assert merged(old, patch) == patched(old, patch)
+    assert flow.merged(old, patch) == patched(old, patch)
 
 
 @pytest.mark.parametrize(
