@@ -93,12 +93,8 @@ def _locate(request: Request, response: Response, namespace: str, name: str) -> 
 
 def _manifest(namespace: str, name: str, spec: ScoringJobSpec, mark: str | None) -> Document:
     annotations = {"annotations": {names.IDEMPOTENCY_ANNOTATION: mark}} if mark else {}
-    return {
-        "apiVersion": names.API_VERSION,
-        "kind": names.JOB_KIND,
-        "metadata": {"name": name, "namespace": namespace, **annotations},
-        "spec": spec.model_dump(mode="json", by_alias=True, exclude_none=True),
-    }
+    made = flow.manifest(name, spec)
+    return made | {"metadata": {**made["metadata"], "namespace": namespace, **annotations}}
 
 
 def _made_up(namespace: str, idempotency_key: str | None) -> str:

@@ -6,7 +6,7 @@ that one step means the same through every door. They judge with `admission`, he
 
 from typing import Any, NamedTuple
 
-from playerscore import admission, anchors, coherence, edits, further
+from playerscore import admission, anchors, coherence, edits, further, names
 from playerscore.errors import FlowError
 from playerscore.geometry import Box
 from playerscore.landmarks import Format
@@ -237,11 +237,22 @@ def _judged(old: ScoringJobSpec, new: ScoringJobSpec, status: ScoringJobStatus |
     judgement = admission.judge_update(old, new, status)
     if not judgement.allowed:
         raise judgement.error()
-    patch = merge_patch(_stored(old), _stored(new))
+    patch = merge_patch(stored(old), stored(new))
     return Change(new, patch, list(judgement.warnings), judgement.verdict)
 
 
-def _stored(spec: ScoringJobSpec) -> dict[str, Any]:
+def manifest(name: str, spec: ScoringJobSpec) -> dict[str, Any]:
+    """A ScoringJob, as somebody would apply it."""
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": names.JOB_KIND,
+        "metadata": {"name": name},
+        "spec": stored(spec),
+    }
+
+
+def stored(spec: ScoringJobSpec) -> dict[str, Any]:
+    """A spec as Kubernetes keeps it."""
     return spec.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 

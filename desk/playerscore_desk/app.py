@@ -5,7 +5,6 @@ import contextlib
 import fcntl
 import logging
 import shutil
-import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +13,7 @@ from urllib.parse import quote
 import uvicorn
 from fastapi import FastAPI
 
-from playerscore import names
+from playerscore import flow, names
 from playerscore.errors import PlayerscoreError
 from playerscore.listening import listening
 from playerscore.resources import PlayerRef, PreviewSettings, Result, ScoringJobSpec, Video, VideoPart
@@ -25,7 +24,7 @@ from playerscore_api.deps import State
 from playerscore_api.settings import Settings
 from playerscore_desk import states
 from playerscore_desk.cluster import NAMESPACE, Desk
-from playerscore_desk.objects import Document, Objects
+from playerscore_desk.objects import Objects
 from playerscore_desk.store import FolderStore
 from playerscore_desk.work import Worker, artifact
 
@@ -77,7 +76,7 @@ class Console:
         parts = [VideoPart(uri=uri, continues=continues or None) for uri in rest] or None
         spec = ScoringJobSpec(video=Video(uri=first, track=track, parts=parts), **more)
         name = free_name(self.objects, videos[0].stem)
-        self.objects.create(manifest(name, spec))
+        self.objects.create(flow.manifest(name, spec))
         return name
 
     def adopt(self, name: str, task: AnalysisTask, result: Result, files: Sequence[Path]) -> str:
@@ -95,7 +94,7 @@ class Console:
             anchors=task.anchors,
             suspend=False,
         )
-        uid = self.objects.create(manifest(name, spec))["metadata"]["uid"]
+        uid = self.objects.create(flow.manifest(name, spec))["metadata"]["uid"]
         folder = self.store.path(artifact_prefix(NAMESPACE, uid).rstrip("/"))
         folder.mkdir(parents=True)
         stored = [artifact(Path(shutil.copy(file, folder))) for file in files]
@@ -115,10 +114,6 @@ def serve(console: Console, port: int, opened: Callable[[str], None]) -> None:
     config = uvicorn.Config(
         console.app(), log_config=None, access_log=False, timeout_graceful_shutdown=LAST_SECONDS
     )
-    _run(config, found)
-
-
-def _run(config: uvicorn.Config, found: socket.socket) -> None:
     # Event streams that are open are cut at the end, of which it would complain.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     with contextlib.suppress(KeyboardInterrupt):
@@ -135,16 +130,6 @@ def alone(folder: Path) -> Iterator[None]:
         except OSError as error:
             raise PlayerscoreError("CONFLICT", f"Another console has {folder} open") from error
         yield
-
-
-def manifest(name: str, spec: ScoringJobSpec) -> Document:
-    """A ScoringJob, as somebody would apply it."""
-    return {
-        "apiVersion": names.API_VERSION,
-        "kind": names.JOB_KIND,
-        "metadata": {"name": name},
-        "spec": spec.model_dump(mode="json", by_alias=True, exclude_none=True),
-    }
 
 
 def free_name(objects: Objects, wanted: str) -> str:

@@ -69,7 +69,12 @@ class Objects:
             "generation": 1,
             "creationTimestamp": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         }
-        job = {**manifest, "metadata": manifest["metadata"] | metadata, "spec": _stored(spec), "status": {}}
+        job = {
+            **manifest,
+            "metadata": manifest["metadata"] | metadata,
+            "spec": flow.stored(spec),
+            "status": {},
+        }
         return self._keep("ADDED", job, dry_run)
 
     def patch(self, name: str, patch: Document, dry_run: bool = False) -> Document:
@@ -80,7 +85,7 @@ class Objects:
         job = flow.merged(old, {"spec": patch.get("spec") or {}})
         before, after = _spec(old), _spec(job)
         _allow(admission.judge_update(before, after, status_of(old)))
-        job["spec"] = _stored(after)
+        job["spec"] = flow.stored(after)
         if job["spec"] == old["spec"]:
             return old
         job["metadata"]["generation"] = old["metadata"]["generation"] + 1
@@ -194,10 +199,6 @@ def _spec(job: Document) -> ScoringJobSpec:
         first = error.errors()[0]
         field = ".".join(["spec", *map(str, first["loc"])])
         raise FlowError("INVALID", first["msg"], field=field) from error
-
-
-def _stored(spec: ScoringJobSpec) -> Document:
-    return spec.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def _allow(judgement: admission.Judgement) -> None:

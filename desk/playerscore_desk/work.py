@@ -63,10 +63,10 @@ class Worker:
         """Until cancelled. A full disk is waited for."""
         while True:
             try:
-                async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self._say())
-                    tasks.create_task(self._work(AnalysisTask))
-                    tasks.create_task(self._work(PreviewTask, FurtherTask))
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._say())
+                    group.create_task(self._work(AnalysisTask))
+                    group.create_task(self._work(PreviewTask, FurtherTask))
             except* OSError as errors:
                 log.error("the folder cannot be written", reason=str(errors.exceptions[0]))
                 await asyncio.sleep(AGAIN_SECONDS)
@@ -266,9 +266,8 @@ class Worker:
         if code != tasks.EXIT_DONE:
             return _last_words(files, code)
         if due.kind is AnalysisTask:
-            await asyncio.to_thread(self._keep_artifacts, due, files)
+            stored = await asyncio.to_thread(self._keep_artifacts, due, files)
             result = Result.model_validate_json(files.result.read_bytes())
-            stored = [artifact(path) for path in sorted(files.artifacts.glob("*"))]
             self._write(due, lambda status: states.completed(status, result, stored))
             shutil.rmtree(files.folder, ignore_errors=True)
             return None
@@ -285,11 +284,12 @@ class Worker:
             self._write(due, lambda status: states.extended(status, frames))
         return None
 
-    def _keep_artifacts(self, due: Due, files: Pod) -> None:
+    def _keep_artifacts(self, due: Due, files: Pod) -> list[Artifact]:
         folder = self._store.path(artifact_prefix(self._namespace, due.uid).rstrip("/"))
         shutil.rmtree(folder, ignore_errors=True)
         folder.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(files.artifacts, folder)
+        return [artifact(path) for path in sorted(folder.glob("*"))]
 
 
 def _fresh(files: Pod) -> None:

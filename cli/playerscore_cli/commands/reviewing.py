@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 from pydantic import ValidationError
 
-from playerscore import names
+from playerscore import flow, names
 from playerscore import review as answering
 from playerscore.errors import FlowError, PlayerscoreError
 from playerscore.resources import Moment, Result
@@ -164,12 +164,7 @@ def refine(
     job = parsed(cluster.get(name))
     moments = (job.status and job.status.result and job.status.result.review) or []
     spec = answering.refined(job.spec, job.status, name, [read(text, moments) for text in answers])
-    body = {
-        "apiVersion": names.API_VERSION,
-        "kind": names.JOB_KIND,
-        "metadata": {"name": new_name or answering.next_name(name, job.spec)},
-        "spec": spec.model_dump(mode="json", by_alias=True, exclude_none=True),
-    }
+    body = flow.manifest(new_name or answering.next_name(name, job.spec), spec)
     made = body if dry_run is DryRun.CLIENT else cluster.create(body, dry_run.query)
     report(cluster, made, form, dry_run)
 

@@ -13,7 +13,7 @@ from mergepatch import patched
 from playerscore import flow
 from playerscore.errors import PlayerscoreError
 from playerscore.resources import ScoringJobSpec
-from playerscore_desk.app import free_name, manifest
+from playerscore_desk.app import free_name
 from playerscore_desk.objects import REMEMBERED, Objects, status_of, version_of
 
 
@@ -23,7 +23,7 @@ def objects(tmp_path: Path) -> Objects:
 
 
 def made(objects: Objects, name: str = "a", spec: ScoringJobSpec | None = None) -> dict[str, Any]:
-    return objects.create(manifest(name, spec or make_spec()))
+    return objects.create(flow.manifest(name, spec or make_spec()))
 
 
 def code_of(error: pytest.ExceptionInfo[PlayerscoreError]) -> str:
@@ -82,7 +82,7 @@ def test_what_admission_refuses_changes_nothing(objects: Objects) -> None:
 
 def test_a_dry_run_keeps_nothing(objects: Objects) -> None:
     before, version = made(objects), objects.version
-    objects.create(manifest("b", make_spec()), dry_run=True)
+    objects.create(flow.manifest("b", make_spec()), dry_run=True)
     assert objects.patch("a", {"spec": {"displayName": "x"}}, dry_run=True)["spec"]["displayName"] == "x"
     objects.delete("a", dry_run=True)
 
